@@ -1,0 +1,14 @@
+// What every handler finds on its context.
+
+import type { Identity } from '../entity/identity.ts'
+
+export interface Env {
+  Variables: {
+    /** Transaction id: `X-Request-ID`, and `code` of error bodies. */
+    transid: string
+    /** Epoch milliseconds of the request's arrival. */
+    startedAt: number
+    /** Set below the authentication middleware. */
+    identity: Identity
+  }
+}
