@@ -8,4 +8,79 @@ export const messages = {
   corrupted: 'Resource is corrupted and cannot be read.',
   internalError: 'There was an internal server error.',
   unavailable: 'The server is currently unavailable (because it is overloaded or down for maintenance).',
+
+  // Entitlement and throttles.
+  notAuthorizedForResource: (names: string) => `The supplied authentication is not authorized to access '${names}'.`,
+  notAuthorizedForKind: (kind: string) =>
+    `The supplied authentication is not authorized to access actions of kind '${kind}'.`,
+  bindingCircular: (fqn: string) => `Package binding '${fqn}' contains a circular reference.`,
+  tooManyRequests: (count: number, allowed: number) =>
+    `Too many requests in the last minute (count: ${count}, allowed: ${allowed}).`,
+  tooManyConcurrentRequests: (count: number, allowed: number) =>
+    `Too many concurrent requests in flight (count: ${count}, allowed: ${allowed}).`,
+
+  // Collections of the REST API.
+  namedResourceDoesNotExist: (fqn: string) => `The requested resource '${fqn}' does not exist.`,
+  resourceAlreadyExists: 'resource already exists',
+  limitsInnerRoutes: 'Inner entity level routes for limits are not yet implemented.',
+  execUndefined: 'exec undefined',
+  sequenceTooLong: 'Too many actions in the sequence.',
+  sequenceEmpty: 'No component specified for the sequence.',
+  sequenceCyclic: 'Sequence may not refer to itself.',
+  sequenceComponentMissing: 'Sequence component does not exist.',
+  notPermittedOnBinding: 'Operation not permitted on package binding.',
+  packageNameReserved: "Package name 'default' is reserved.",
+  bindingTargetMissing: 'Binding references a package that does not exist.',
+  bindingTargetNotPackage: 'Cannot bind to a resource that is not a package.',
+  bindingTargetIsBinding: 'Cannot bind to another package binding.',
+  packageCannotBecomeBinding: 'Resource is a package and cannot be converted into a binding.',
+  packageNotEmpty: (count: number) =>
+    `Package not empty (contains ${count} ${count === 1 ? 'entity' : 'entities'}). Set force param or delete package contents.`,
+  ruleNeedsTriggerAndAction: 'rule requires a valid trigger and a valid action',
+  triggerDoesNotExist: (fqn: string) => `trigger /${fqn} does not exist`,
+  actionDoesNotExist: (fqn: string) => `action /${fqn} does not exist`,
+  ruleTriggerMissing: 'Only rules with existing triggers can be activated',
+  wrongDocumentType: (found: string, expected: string) =>
+    `document type class org.apache.openwhisk.core.entity.${found} did not match expected type class org.apache.openwhisk.core.entity.${expected}.`,
+  feedNameInvalid: 'Feed name is not valid',
+  docsWithCount: "The parameter 'docs' is not permitted with 'count'.",
+
+  // What an invocation may answer, and what a failed one leaves in its record.
+  parametersNotAllowed: 'Request defines parameters that are not allowed (e.g., reserved properties).',
+  runtimeDeprecated: (kind: string) =>
+    `The '${kind}' runtime is no longer supported. You may read and delete but not update or invoke this action.`,
+  timedoutInit: (ms: number) => `The action exceeded its time limits of ${ms} milliseconds during initialization.`,
+  timedoutRun: (ms: number) => `The action exceeded its time limits of ${ms} milliseconds.`,
+  truncatedResponse: (prefix: string, bytes: number, allowed: number) =>
+    `The action produced a response that exceeded the allowed length: ${bytes} > ${allowed} bytes. The truncated response was: ${prefix}`,
+  invalidInitResponse: (body: string) =>
+    body === '' ? 'The action failed during initialization.' : `The action failed during initialization: ${body}`,
+  invalidRunResponse: (body: string) =>
+    body === ''
+      ? 'The action did not produce a valid JSON or JSON Array response.'
+      : `The action did not produce a valid JSON or JSON Array response: ${body}`,
+  memoryExhausted: 'The action exhausted its memory and was aborted.',
+  abnormalInit: 'The action did not initialize and exited unexpectedly.',
+  abnormalRun: 'The action did not produce a valid response and exited unexpectedly.',
+  imagePullError: (image: string) => `Failed to pull container image '${image}'.`,
+  commandNotFoundError: (image: string) => `executable file not found in image ${image}`,
+  resourceProvisionError: 'Failed to provision resources to run the action.',
+  actionRemovedWhileInvoking: 'Action could not be found or may have been deleted.',
+  actionMismatchWhileInvoking: 'Action version is not compatible and cannot be invoked.',
+  actionFetchErrorWhileInvoking: 'Action could not be fetched.',
+  logFailure: 'There was an issue while collecting your logs. Data might be missing.',
+  activationInterrupted: 'The activation was interrupted because the server stopped.',
+  sequenceRetrieveActivationTimeout: (id: string) =>
+    `Timeout reached when retrieving activation ${id} for sequence component.`,
+  sequenceActivationFailure: 'Sequence failed.',
+  compositionIsTooLong: 'Too many actions in the composition.',
+  compositionActivationFailure: 'Activation failure during composition.',
+  compositionActivationTimeout: (id: string) => `Timeout reached when retrieving activation ${id} during composition.`,
+  compositionComponentInvalid: (value: string) =>
+    `Failed to parse action name from json value ${value} during composition.`,
+  compositionComponentNotFound: (name: string) => `Failed to resolve action with name '${name}' during composition.`,
+  compositionComponentNotAccessible: (name: string) =>
+    `Failed entitlement check for action with name '${name}' during composition.`,
+  triggerWithInactiveRule: (rule: string, action: string) =>
+    `Rule '${rule}' is inactive, action '${action}' was not activated.`,
 } as const
