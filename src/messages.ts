@@ -83,4 +83,18 @@ export const messages = {
     `Failed entitlement check for action with name '${name}' during composition.`,
   triggerWithInactiveRule: (rule: string, action: string) =>
     `Rule '${rule}' is inactive, action '${action}' was not activated.`,
+
+  // Web actions.
+  requestContentMalformed: (detail: string) => `The request content was malformed:\n${detail}`,
+  illegalQuery: (detail: string) => `Illegal query: ${detail}`,
+  requestTooLarge: (actual: number, limit: number) => `Request larger than allowed: ${actual} > ${limit} bytes.`,
+  authenticationNotProvided: 'Authentication is possible but has failed or not yet been provided.',
+  responseNotReady: 'Response not yet ready.',
+  errorProcessingRequest: 'There was an error processing your request.',
+  invalidMedia: (type: string) => `Response is not valid '${type}'.`,
+  propertyNotFound: 'Response does not include requested property.',
+  contentTypeUnknown: 'Response did not specify a known content-type.',
+  contentTypeMismatch: 'Response type in header did not match generated content type.',
+  notAcceptable: (types: string) => `Resource representation is only available with these types:\n${types}`,
+  methodNotAllowed: (methods: string) => `HTTP method not allowed, supported methods: ${methods}`,
 } as const

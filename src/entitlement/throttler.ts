@@ -1,0 +1,95 @@
+// How much a namespace may do: invokes and fires per calendar minute, and activations in flight at once.
+
+import type { Clock } from '../clock.ts'
+import type { Identity } from '../entity/identity.ts'
+import { WhiskError } from '../errors.ts'
+import { messages } from '../messages.ts'
+
+/** The system's numbers; `Infinity` or absent = no throttle. A namespace's own number wins over them, 0 included. */
+export interface ThrottleLimits {
+  readonly invocationsPerMinute?: number
+  readonly concurrentInvocations?: number
+  readonly firesPerMinute?: number
+}
+
+export interface Throttler {
+  /** Counts one invoke; fails with `tooManyRequests` when it is beyond the rate, or too many are in flight. */
+  checkInvoke(identity: Identity): void
+  /** Counts one fire; fails with `tooManyRequests` when it is beyond the rate. */
+  checkFire(identity: Identity): void
+  /** An activation of this namespace was accepted, and has ended: called by the engine in pairs. */
+  started(namespaceUuid: string): void
+  ended(namespaceUuid: string): void
+  inFlight(namespaceUuid: string): number
+}
+
+const MINUTE_MS = 60_000
+
+/** Requests by namespace in one wall-clock minute. */
+class MinuteCounters {
+  readonly #clock: Clock
+  #minute = Number.NaN
+  readonly #counts = new Map<string, number>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The count of this minute, this request included. */
+  increment(key: string): number {
+    const minute = Math.floor(this.#clock.now() / MINUTE_MS)
+    if (minute !== this.#minute) {
+      this.#minute = minute
+      this.#counts.clear()
+    }
+    const count = (this.#counts.get(key) ?? 0) + 1
+    this.#counts.set(key, count)
+    return count
+  }
+}
+
+/** A counter that is not needed because nothing limits it is not kept. */
+function checkRate(counters: MinuteCounters, uuid: string, allowed: number): void {
+  if (allowed === Number.POSITIVE_INFINITY) return
+  const count = counters.increment(uuid)
+  // OpenWhisk: counted first, so refused requests count too.
+  if (count > allowed) throw new WhiskError('tooManyRequests', messages.tooManyRequests(count, allowed))
+}
+
+export function createThrottler(clock: Clock, limits: ThrottleLimits): Throttler {
+  const invokes = new MinuteCounters(clock)
+  const fires = new MinuteCounters(clock)
+  const flying = new Map<string, number>()
+  const invokesPerMinute = limits.invocationsPerMinute ?? Number.POSITIVE_INFINITY
+  const concurrent = limits.concurrentInvocations ?? Number.POSITIVE_INFINITY
+  const firesPerMinute = limits.firesPerMinute ?? Number.POSITIVE_INFINITY
+
+  return {
+    checkInvoke(identity) {
+      const uuid = identity.namespace.uuid
+      checkRate(invokes, uuid, identity.limits.invocationsPerMinute ?? invokesPerMinute)
+      const allowed = identity.limits.concurrentInvocations ?? concurrent
+      if (allowed === Number.POSITIVE_INFINITY) return
+      const count = flying.get(uuid) ?? 0
+      if (count >= allowed) {
+        throw new WhiskError('tooManyRequests', messages.tooManyConcurrentRequests(count, allowed))
+      }
+    },
+
+    checkFire(identity) {
+      checkRate(fires, identity.namespace.uuid, identity.limits.firesPerMinute ?? firesPerMinute)
+    },
+
+    started(uuid) {
+      flying.set(uuid, (flying.get(uuid) ?? 0) + 1)
+    },
+
+    ended(uuid) {
+      const count = flying.get(uuid) ?? 0
+      if (count > 1) flying.set(uuid, count - 1)
+      else flying.delete(uuid)
+    },
+
+    inFlight: uuid => flying.get(uuid) ?? 0,
+  }
+}

@@ -1,0 +1,91 @@
+// Throttles: counting per calendar minute, in flight, overrides of a namespace.
+import { describe, expect, it } from 'vitest'
+import { createThrottler } from '../../src/entitlement/throttler.ts'
+import type { Identity, UserLimits } from '../../src/entity/identity.ts'
+
+function setUp(limits: Parameters<typeof createThrottler>[1]) {
+  const time = { now: 1_700_000_040_000 }
+  const clock = { now: () => time.now, setTimeout: () => ({ cancel() {} }) }
+  return { time, throttler: createThrottler(clock, limits) }
+}
+
+const identity = (limits: UserLimits = {}, uuid = 'u1'): Identity => ({
+  subject: 'guest',
+  namespace: { name: 'guest', uuid },
+  authkey: { uuid, key: 'k' },
+  limits,
+})
+
+describe('throttler', () => {
+  it('refuses the request after the last allowed one of a minute, with the count in the sentence', () => {
+    const { throttler } = setUp({ invocationsPerMinute: 2 })
+    throttler.checkInvoke(identity())
+    throttler.checkInvoke(identity())
+    expect(() => throttler.checkInvoke(identity())).toThrow(
+      'Too many requests in the last minute (count: 3, allowed: 2).',
+    )
+    expect(() => throttler.checkInvoke(identity())).toThrow('(count: 4, allowed: 2)')
+  })
+
+  it('starts afresh with the next wall-clock minute', () => {
+    const { throttler, time } = setUp({ invocationsPerMinute: 1 })
+    time.now = 1_700_000_039_999 // the last millisecond of a minute
+    throttler.checkInvoke(identity())
+    expect(() => throttler.checkInvoke(identity())).toThrow('(count: 2, allowed: 1)')
+    time.now += 1
+    expect(() => throttler.checkInvoke(identity())).not.toThrow()
+  })
+
+  it('counts invokes and fires, and each namespace, apart', () => {
+    const { throttler } = setUp({ invocationsPerMinute: 1, firesPerMinute: 1 })
+    throttler.checkInvoke(identity())
+    throttler.checkFire(identity())
+    throttler.checkInvoke(identity({}, 'u2'))
+    expect(() => throttler.checkFire(identity())).toThrow('(count: 2, allowed: 1)')
+  })
+
+  it('refuses always when the namespace is allowed nothing', () => {
+    const { throttler } = setUp({})
+    expect(() => throttler.checkInvoke(identity({ invocationsPerMinute: 0 }))).toThrow('(count: 1, allowed: 0)')
+    expect(() => throttler.checkFire(identity({ firesPerMinute: 0 }))).toThrow('(count: 1, allowed: 0)')
+    expect(() => throttler.checkInvoke(identity({ concurrentInvocations: 0 }))).toThrow(
+      'Too many concurrent requests in flight (count: 0, allowed: 0).',
+    )
+  })
+
+  it('lets the number of the namespace win over the number of the system', () => {
+    const { throttler } = setUp({ invocationsPerMinute: 1 })
+    for (let i = 0; i < 5; i++) throttler.checkInvoke(identity({ invocationsPerMinute: 5 }))
+    expect(() => throttler.checkInvoke(identity({ invocationsPerMinute: 5 }))).toThrow('(count: 6, allowed: 5)')
+  })
+
+  it('refuses while too many are in flight, and no longer once one ended', () => {
+    const { throttler } = setUp({ concurrentInvocations: 2 })
+    throttler.started('u1')
+    throttler.started('u1')
+    expect(throttler.inFlight('u1')).toBe(2)
+    expect(() => throttler.checkInvoke(identity())).toThrow(
+      'Too many concurrent requests in flight (count: 2, allowed: 2).',
+    )
+    throttler.ended('u1')
+    expect(() => throttler.checkInvoke(identity())).not.toThrow()
+    throttler.ended('u1')
+    throttler.ended('u1')
+    expect(throttler.inFlight('u1')).toBe(0)
+  })
+
+  it('checks the rate before what is in flight', () => {
+    const { throttler } = setUp({ invocationsPerMinute: 0, concurrentInvocations: 0 })
+    expect(() => throttler.checkInvoke(identity())).toThrow('Too many requests in the last minute')
+  })
+
+  it('throttles nothing without numbers', () => {
+    const { throttler } = setUp({ invocationsPerMinute: Number.POSITIVE_INFINITY })
+    for (let i = 0; i < 1000; i++) {
+      throttler.started('u1')
+      throttler.checkInvoke(identity())
+      throttler.checkFire(identity())
+    }
+    expect(throttler.inFlight('u1')).toBe(1000)
+  })
+})
