@@ -1,5 +1,7 @@
 // The server's own log: one line an event, with the transaction id it belongs to.
 
+import { closeSync, openSync, writeSync } from 'node:fs'
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
@@ -26,4 +28,73 @@ export const silentLogger: Logger = {
   warn() {},
   error() {},
   enabled: () => false,
+}
+
+export interface LogOptions {
+  level?: LogLevel
+  format?: 'pretty' | 'json'
+  /** Appended to instead of `write`. */
+  file?: string
+  /** Colours of the pretty format. */
+  color?: boolean
+  /** Takes whole lines with their newline; stderr unless said. */
+  write?: (text: string) => void
+}
+
+export interface OpenLogger extends Logger {
+  /** Closes the file, if there is one. */
+  close(): void
+}
+
+/** A logger for lines of `level` and above. Throws the file system's error when the file cannot be opened. */
+export function createLogger(options: LogOptions = {}): OpenLogger {
+  const threshold = LOG_LEVELS.indexOf(options.level ?? 'info')
+  const fd = options.file === undefined ? undefined : openSync(options.file, 'a', 0o600)
+  const write =
+    fd !== undefined
+      ? (text: string) => void writeSync(fd, text)
+      : (options.write ?? ((text: string) => void process.stderr.write(text)))
+  const format =
+    options.format === 'json' ? jsonLine : prettyLine.bind(undefined, fd === undefined && options.color === true)
+  const writer = (level: LogLevel) =>
+    LOG_LEVELS.indexOf(level) < threshold
+      ? () => {}
+      : (message: string, fields?: LogFields) => write(`${format(level, message, fields)}\n`)
+  return {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+    enabled: level => LOG_LEVELS.indexOf(level) >= threshold,
+    close: () => {
+      if (fd !== undefined) closeSync(fd)
+    },
+  }
+}
+
+function jsonLine(level: LogLevel, message: string, { error, ...fields }: LogFields = {}): string {
+  const line = { time: new Date().toISOString(), level, message, ...fields }
+  return JSON.stringify(error === undefined ? line : { ...line, error: errorText(error) })
+}
+
+const SGR: Readonly<Record<LogLevel, string>> = { debug: '2', info: '36', warn: '33', error: '31' }
+
+function prettyLine(color: boolean, level: LogLevel, message: string, fields: LogFields = {}): string {
+  const { transid, error, ...rest } = fields
+  const paint = (sgr: string, text: string) => (color ? `\u001b[${sgr}m${text}\u001b[0m` : text)
+  const time = new Date().toISOString().slice(11, 23)
+  let line = `${paint('2', time)} ${paint(SGR[level], level.padEnd(5))} ${message}`
+  for (const [key, value] of Object.entries(rest)) {
+    if (value !== undefined)
+      line += ` ${paint('2', `${key}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`
+  }
+  if (transid !== undefined) line += ` ${paint('2', `[#tid_${transid}]`)}`
+  return error === undefined ? line : `${line}\n${errorText(error)}`
+}
+
+/** The stack with the stacks of its causes. */
+function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const own = error.stack ?? error.message
+  return error.cause === undefined ? own : `${own}\ncaused by ${errorText(error.cause)}`
 }
