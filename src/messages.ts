@@ -97,4 +97,32 @@ export const messages = {
   contentTypeMismatch: 'Response type in header did not match generated content type.',
   notAcceptable: (types: string) => `Resource representation is only available with these types:\n${types}`,
   methodNotAllowed: (methods: string) => `HTTP method not allowed, supported methods: ${methods}`,
+  // Malformed requests: the prefixes, and what follows them.
+  contentMalformed: (detail: string) => `The request content was malformed:\n${detail}`,
+  queryMalformed: (name: string, detail: string) => `The query parameter '${name}' was malformed:\n${detail}`,
+  jsonObjectExpected: 'JSON object expected',
+  objectExpected: 'Object expected',
+  objectExpectedInField: (field: string) => `Object expected in field '${field}'`,
+  missingMember: (member: string) => `Object is missing required member '${member}'`,
+  notBoolean: (value: string) => `Expected JsBoolean, but got ${value}`,
+  notArray: (value: string) => `Expected Array as JsArray, but got ${value}`,
+  notString: (value: string) => `Expected String as JsString, but got ${value}`,
+
+  // Names and versions.
+  entityNameTooLong: (length: number, max: number) => `Name segement longer than allowed: ${length} > ${max}.`,
+  entityNameIllegal: 'The name of the entity contains illegal characters.',
+  namespaceTooLong: (length: number, max: number) => `Namespace longer than allowed: ${length} > ${max}.`,
+  namespaceIllegal: 'The namespace contains illegal characters.',
+  activationIdLength: (length: number, expected: number) =>
+    `Activation id length is ${length} but must be ${expected}.`,
+  activationIdIllegal: 'The activation id is not valid.',
+  fqnTooShort:
+    'requirement failed: The fully qualified name of the entity must contain at least the namespace and the name of the entity.',
+  fqnMalformed: 'fully qualified name malformed',
+  pathUndefined: 'requirement failed: path undefined',
+  pathIllegal: (parts: readonly string[]) =>
+    `requirement failed: path contains invalid parts ArraySeq(${parts.join(', ')})`,
+  entityNameMalformed: 'entity name malformed',
+  versionMalformed: 'semantic version malformed',
+  parametersMalformed: 'parameters malformed!',
 } as const
