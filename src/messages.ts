@@ -88,6 +88,8 @@ export const messages = {
   requestContentMalformed: (detail: string) => `The request content was malformed:\n${detail}`,
   illegalQuery: (detail: string) => `Illegal query: ${detail}`,
   requestTooLarge: (actual: number, limit: number) => `Request larger than allowed: ${actual} > ${limit} bytes.`,
+  authenticationMissing: 'The resource requires authentication, which was not supplied with the request',
+  authenticationInvalid: 'The supplied authentication is invalid',
   authenticationNotProvided: 'Authentication is possible but has failed or not yet been provided.',
   responseNotReady: 'Response not yet ready.',
   errorProcessingRequest: 'There was an error processing your request.',
