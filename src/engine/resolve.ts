@@ -1,6 +1,7 @@
 // From an action's name to the action: through its package, perhaps through a binding, with all parameters merged.
 
-import type { Parameter, Parameters, WhiskAction, WhiskEntity, WhiskPackage } from '../entity/whisk-entity.ts'
+import { mergeParameters } from '../entity/parameters.ts'
+import type { Parameters, WhiskAction, WhiskEntity, WhiskPackage } from '../entity/whisk-entity.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -31,16 +32,6 @@ function isOfType<T extends WhiskEntity['entityType']>(
   type: T,
 ): entity is Extract<WhiskEntity, { entityType: T }> {
   return entity.entityType === type
-}
-
-/** `over` wins by key, whole values; a key keeps its first place. */
-export function mergeParameters(base: Parameters, over: Parameters): Parameters {
-  if (over.length === 0) return base
-  if (base.length === 0) return over
-  const merged = new Map<string, Parameter>()
-  for (const parameter of base) merged.set(parameter.key, parameter)
-  for (const parameter of over) merged.set(parameter.key, parameter)
-  return [...merged.values()]
 }
 
 /**
@@ -80,6 +71,19 @@ function remember(action: WhiskAction, path: string, resolution: Resolution): Re
 
 function samePackages(a: readonly WhiskPackage[], b: readonly WhiskPackage[]): boolean {
   return a.length === b.length && a.every((entry, i) => entry === b[i])
+}
+
+/**
+ * The name that an action has where it is stored: without the bindings on the way to it. The action itself need not
+ * exist; fails as `packageChain` does.
+ */
+export function realName(store: Entities, fqn: string): string {
+  const slash = fqn.lastIndexOf('/')
+  const path = fqn.slice(0, slash)
+  if (!path.includes('/')) return fqn
+  const chain = packageChain(store, path)
+  const provider = chain[chain.length - 1] ?? chain[0]
+  return `${provider.namespace}/${provider.name}${fqn.slice(slash)}`
 }
 
 /**

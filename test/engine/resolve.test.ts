@@ -1,6 +1,6 @@
 // Resolving actions: through packages and bindings, parameters merged, and the same object while nothing changed.
 import { describe, expect, it } from 'vitest'
-import { mergeParameters, resolveAction } from '../../src/engine/resolve.ts'
+import { realName, resolveAction } from '../../src/engine/resolve.ts'
 import type { Parameters, WhiskAction, WhiskEntity, WhiskPackage } from '../../src/entity/whisk-entity.ts'
 import type { WhiskError } from '../../src/errors.ts'
 import type { EntityStore } from '../../src/store/store.ts'
@@ -97,10 +97,20 @@ describe('resolveAction', () => {
   }
 })
 
-describe('mergeParameters', () => {
-  it('keeps one side as it is when the other is empty', () => {
-    const some = parameters({ a: 1 })
-    expect(mergeParameters(some, [])).toBe(some)
-    expect(mergeParameters([], some)).toBe(some)
+describe('realName', () => {
+  const cases: [string, string][] = [
+    ['guest/any', 'guest/any'],
+    ['guest/p/any', 'guest/p/any'],
+    ['guest/b/any', 'guest/p/any'],
+    ['guest/bb/any', 'guest/p/any'],
+  ]
+  for (const [fqn, expected] of cases) {
+    it(`gives ${expected} for ${fqn}, though there is no such action`, () => {
+      expect(realName(world(), fqn)).toBe(expected)
+    })
+  }
+
+  it('fails with notFound when the package is missing', () => {
+    expect(() => realName(world(), 'guest/nope/x')).toThrow(expect.objectContaining({ code: 'notFound' }) as WhiskError)
   })
 })
