@@ -44,6 +44,16 @@ export const messages = {
     `document type class org.apache.openwhisk.core.entity.${found} did not match expected type class org.apache.openwhisk.core.entity.${expected}.`,
   feedNameInvalid: 'Feed name is not valid',
   docsWithCount: "The parameter 'docs' is not permitted with 'count'.",
+  listNotInteger: (value: string, collection: string) => `The value '${value}' is not an integer for ${collection}.`,
+  listLimitRange: (value: number, max: number, collection: string) =>
+    `The value '${value}' is not in the range of 0 to ${max} for ${collection}.`,
+  listSkipRange: (value: number, collection: string) =>
+    `The value '${value}' is not greater than or equal to 0 for ${collection}.`,
+  activationNameMalformed: (value: string) =>
+    `Parameter may be a 'simple' name or 'package-name/simple' name: ${value}`,
+  epochMalformed: (value: string) => `Parameter is not a valid value for epoch seconds: ${value}`,
+  waitOutOfRange: (maxMs: number) => `Timeout must be number of milliseconds up to ${maxMs}.`,
+  notBooleanText: (value: string) => `'${value}' is not a valid Boolean value`,
 
   // What an invocation may answer, and what a failed one leaves in its record.
   parametersNotAllowed: 'Request defines parameters that are not allowed (e.g., reserved properties).',
@@ -69,6 +79,9 @@ export const messages = {
   actionMismatchWhileInvoking: 'Action version is not compatible and cannot be invoked.',
   actionFetchErrorWhileInvoking: 'Action could not be fetched.',
   logFailure: 'There was an issue while collecting your logs. Data might be missing.',
+  logsTruncated: (bytes: number) =>
+    `Logs were truncated because the total bytes size exceeds the limit of ${bytes} bytes.`,
+  logWarningDeveloperError: 'The action did not initialize or run as expected. Log data might be missing.',
   activationInterrupted: 'The activation was interrupted because the server stopped.',
   sequenceRetrieveActivationTimeout: (id: string) =>
     `Timeout reached when retrieving activation ${id} for sequence component.`,
@@ -127,4 +140,20 @@ export const messages = {
   entityNameMalformed: 'entity name malformed',
   versionMalformed: 'semantic version malformed',
   parametersMalformed: 'parameters malformed!',
+
+  // The control interface of this server; the reference has none.
+  control: {
+    token: 'The control interface needs the token of the run file: Authorization: Bearer TOKEN.',
+    notJson: 'The body must be a JSON object.',
+    notText: (name: string) => `'${name}' must be a non-empty string.`,
+    notNumber: (name: string) => `'${name}' must be a whole number of milliseconds.`,
+    advanceBy: "'by' must be the number of milliseconds to move on, zero or more.",
+    realClock: 'The clock can only be moved when the server was started with --clock virtual.',
+    badNamespace: (name: string) => `'${name}' is not a legal name of a namespace.`,
+    namespaceExists: (name: string) => `Namespace '${name}' exists already.`,
+    noNamespace: (name: string) => `There is no namespace '${name}'.`,
+    noCheckpoint: (name: string, namespace: string) => `There is no checkpoint '${name}' of namespace '${namespace}'.`,
+    waitForWhat: "Say what to wait for: 'action', 'trigger' or 'activationId'.",
+    waitedInVain: (ms: number) => `No such activation within ${ms} milliseconds.`,
+  },
 } as const

@@ -1,0 +1,64 @@
+// The answers that handlers complete: JSON or text with the headers all of them carry.
+// Error bodies are none of this: handlers throw, and one place writes them.
+
+import type { Context } from 'hono'
+import { WhiskError } from '../errors.ts'
+import type { Env } from '../http/env.ts'
+import { messages } from '../messages.ts'
+
+const JSON_TYPE = 'application/json'
+const TEXT_TYPE = 'text/plain; charset=UTF-8'
+
+/** True when a header `Accept` admits a media type; one that cannot be understood admits all. */
+export function accepts(header: string, type: string): boolean {
+  const [wantedMain, wantedSub] = type.split('/')
+  let best = -1
+  let specificity = -1
+  for (const range of header.split(',')) {
+    const [media = '', ...parameters] = range.split(';')
+    const [main, sub] = media.trim().toLowerCase().split('/')
+    if (main === undefined || sub === undefined) return true
+    const rank = main === '*' ? 0 : main !== wantedMain ? -1 : sub === '*' ? 1 : sub === wantedSub ? 2 : -1
+    if (rank < 0 || rank < specificity) continue
+    const quality = parameters.map(parameter => /^\s*q\s*=\s*([\d.]+)\s*$/i.exec(parameter)?.[1]).find(Boolean)
+    specificity = rank
+    best = quality === undefined ? 1 : Number(quality)
+  }
+  return best > 0
+}
+
+/** Fails with WhiskError `notAcceptable`. OpenWhisk: only successes are negotiated, after the work is done. */
+function negotiate(c: Context<Env>): void {
+  const header = c.req.header('accept')
+  if (header === undefined || header === '*/*' || header === JSON_TYPE || accepts(header, JSON_TYPE)) return
+  throw new WhiskError('notAcceptable', messages.notAcceptable(JSON_TYPE), { rejection: true })
+}
+
+/** What responses below `/api/v1` that a handler completes carry, beside the transaction id. */
+const CORS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Headers': 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent',
+  'Access-Control-Allow-Methods': 'GET, DELETE, POST, PUT, HEAD',
+} as const
+
+/** A response with compact JSON text; fails with WhiskError `notAcceptable` when a 2xx is not wanted as JSON. */
+export function json(c: Context<Env>, text: string, status = 200, headers?: Record<string, string>): Response {
+  if (status < 300) negotiate(c)
+  return new Response(text, {
+    status,
+    headers: { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...CORS, ...headers },
+  })
+}
+
+/** The plain `OK` that `OPTIONS` and a rule's status change answer. */
+export function ok(c: Context<Env>): Response {
+  return new Response('OK', {
+    status: 200,
+    headers: { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...CORS },
+  })
+}
+
+/** 204, for a trigger that nothing listens to. */
+export function nothing(c: Context<Env>): Response {
+  return new Response(null, { status: 204, headers: { 'X-Request-ID': c.get('transid'), ...CORS } })
+}
