@@ -1,0 +1,97 @@
+// Namespaces made for one test, and their snapshots.
+
+import { randomBytes, randomUUID } from 'node:crypto'
+import { isEntityName } from '../entity/names.ts'
+import { WhiskError } from '../errors.ts'
+import { messages } from '../messages.ts'
+import type { Store } from '../store/store.ts'
+import type { ControlDependencies } from './routes.ts'
+
+export interface CreatedNamespace {
+  namespace: string
+  subject: string
+  /** `uuid:key`, as clients take it. */
+  auth: string
+}
+
+const KEY_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+/** 64 characters; the slight bias of the modulo does not matter for a key of this length. */
+const createKey = () => Array.from(randomBytes(64), byte => KEY_ALPHABET.charAt(byte % KEY_ALPHABET.length)).join('')
+
+/** A subject with a namespace of the same name. Fails with `conflict` when there is one. */
+export function createNamespace(store: Pick<Store, 'subjects'>, name?: string): CreatedNamespace {
+  const namespace = name ?? `test-${randomBytes(8).toString('hex')}`
+  if (!isEntityName(namespace)) throw new WhiskError('badRequest', messages.control.badNamespace(namespace))
+  if (store.subjects.get(namespace) || store.subjects.identityByNamespace(namespace)) {
+    throw new WhiskError('conflict', messages.control.namespaceExists(namespace))
+  }
+  const uuid = randomUUID()
+  const key = createKey()
+  store.subjects.put({ subject: namespace, blocked: false, namespaces: [{ name: namespace, uuid, key }] })
+  return { namespace, subject: namespace, auth: `${uuid}:${key}` }
+}
+
+/** One namespace, or all that users have. */
+export interface NamespaceScope {
+  all: boolean
+  namespace: string | undefined
+}
+
+/**
+ * Checkpoint, rollback, reset and drop. Each waits until nothing of the namespace runs, and tells the parts that keep
+ * state (containers, schedules) what changed. They answer the namespaces they touched.
+ */
+export function snapshots({ store, idle, restored }: ControlDependencies) {
+  const known = (namespace: string) =>
+    store.subjects.list().some(({ namespaces }) => namespaces.some(({ name }) => name === namespace))
+
+  function resolve({ all, namespace }: NamespaceScope): string[] {
+    if (all) {
+      const names = store.subjects.list().flatMap(({ namespaces }) => namespaces.map(({ name }) => name))
+      // The system's packages are not a test's to reset.
+      return [...new Set(names)].filter(name => name !== 'whisk.system')
+    }
+    const name = namespace ?? 'guest'
+    if (!known(name)) throw new WhiskError('notFound', messages.control.noNamespace(name))
+    return [name]
+  }
+
+  async function forEach(scope: NamespaceScope, change: (namespace: string) => string[]): Promise<string[]> {
+    const namespaces = resolve(scope)
+    for (const namespace of namespaces) {
+      await idle(namespace)
+      const ids = change(namespace)
+      if (ids.length) await restored(namespace, ids)
+    }
+    await store.committed()
+    return namespaces
+  }
+
+  return {
+    checkpoint: (scope: NamespaceScope, name: string) =>
+      forEach(scope, namespace => {
+        store.checkpoints.create(name, namespace)
+        return []
+      }),
+    rollback: (scope: NamespaceScope, name: string) =>
+      forEach(scope, namespace => store.checkpoints.rollback(name, namespace)),
+    reset: (scope: NamespaceScope, _name: string) => forEach(scope, namespace => store.checkpoints.reset(namespace)),
+    /** Removes the namespace and everything in it. */
+    async drop(namespace: string): Promise<void> {
+      if (!known(namespace)) throw new WhiskError('notFound', messages.control.noNamespace(namespace))
+      await idle(namespace)
+      const ids = store.checkpoints.reset(namespace)
+      store.checkpoints.drop(namespace)
+      for (const subject of store.subjects.list()) {
+        const namespaces = subject.namespaces.filter(({ name }) => name !== namespace)
+        if (namespaces.length === subject.namespaces.length) continue
+        if (namespaces.length) store.subjects.put({ ...subject, namespaces })
+        else store.subjects.delete(subject.subject)
+      }
+      store.subjects.deleteLimits(namespace)
+      await restored(namespace, ids)
+      await store.committed()
+    },
+  }
+}

@@ -1,0 +1,113 @@
+// The control interface for tests and tools: `/_control/v1/…`, guarded by the token of the run file.
+
+import { timingSafeEqual } from 'node:crypto'
+import { type Context, Hono } from 'hono'
+import type { Clock } from '../clock.ts'
+import { WhiskError } from '../errors.ts'
+import type { EventBus } from '../events.ts'
+import type { Env } from '../http/env.ts'
+import { messages } from '../messages.ts'
+import type { Store } from '../store/store.ts'
+import { isVirtual } from '../virtual-clock.ts'
+import { eventStream } from './event-stream.ts'
+import { createNamespace, type NamespaceScope, snapshots } from './namespaces.ts'
+import { waitForActivation } from './wait.ts'
+
+export interface ControlDependencies {
+  /** What `Authorization: Bearer …` must carry. */
+  token: string
+  store: Store
+  clock: Clock
+  events: EventBus
+  /** What `GET status` answers beyond the scope of this interface: pool, queue, driver, versions. */
+  status(): object
+  /** Retires idle containers, of one action (`ns/[pkg/]name`) when given; answers how many. */
+  recycle(action?: string): Promise<number>
+  /** Settles when nothing of the namespace runs or waits. */
+  idle(namespace: string): Promise<void>
+  /** Entities and documents of a namespace changed behind everybody's back: containers retire, schedules follow. */
+  restored(namespace: string, entityIds: readonly string[]): Promise<void>
+  /** Settles when none of these activations has its record or logs on the way. */
+  settled(activationIds: readonly string[]): Promise<void> | undefined
+}
+
+/** Fields of a JSON request body; an empty body has none. */
+async function readBody(c: Context<Env>): Promise<Record<string, unknown>> {
+  const text = await c.req.text()
+  if (!text.trim()) return {}
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch (cause) {
+    throw new WhiskError('badRequest', messages.control.notJson, { cause })
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new WhiskError('badRequest', messages.control.notJson)
+  }
+  return body as Record<string, unknown>
+}
+
+const optionalText = (value: unknown, name: string): string | undefined => {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string' || !value) throw new WhiskError('badRequest', messages.control.notText(name))
+  return value
+}
+
+/** Below `/_control/v1`; no CORS headers, so no web page can read an answer. */
+export function controlRoutes(deps: ControlDependencies): Hono<Env> {
+  const app = new Hono<Env>()
+  const expected = Buffer.from(`Bearer ${deps.token}`)
+  const snapshot = snapshots(deps)
+
+  app.use('*', async (c, next) => {
+    const given = Buffer.from(c.req.header('authorization') ?? '')
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      throw new WhiskError('unauthorized', messages.control.token, { rejection: true })
+    }
+    await next()
+  })
+
+  app.post('/namespaces', async c => {
+    const body = await readBody(c)
+    const created = createNamespace(deps.store, optionalText(body.name, 'name'))
+    await deps.store.committed()
+    return c.json(created, 201)
+  })
+
+  app.delete('/namespaces/:namespace', async c => {
+    await snapshot.drop(c.req.param('namespace'))
+    return c.json({ namespace: c.req.param('namespace') })
+  })
+
+  for (const operation of ['checkpoint', 'rollback', 'reset'] as const) {
+    app.post(`/${operation}`, async c => {
+      const body = await readBody(c)
+      const scope: NamespaceScope = { all: body.all === true, namespace: optionalText(body.namespace, 'namespace') }
+      const name = optionalText(body.name, 'name') ?? 'default'
+      return c.json({ name, namespaces: await snapshot[operation](scope, name) })
+    })
+  }
+
+  app.post('/clock/advance', async c => {
+    const { by } = await readBody(c)
+    if (typeof by !== 'number' || !Number.isFinite(by) || by < 0) {
+      throw new WhiskError('badRequest', messages.control.advanceBy)
+    }
+    if (!isVirtual(deps.clock)) throw new WhiskError('conflict', messages.control.realClock)
+    await deps.clock.advance(by)
+    return c.json({ now: deps.clock.now() })
+  })
+
+  app.post('/recycle', async c => {
+    const { action } = await readBody(c)
+    return c.json({ removed: await deps.recycle(optionalText(action, 'action')) })
+  })
+
+  app.get('/wait', c => waitForActivation(deps, c))
+  app.get('/events', c => eventStream(deps.events, c))
+  app.get('/status', c => c.json({ now: deps.clock.now(), ...deps.status() }))
+  app.all('*', () => {
+    throw new WhiskError('notFound', messages.resourceNotFound, { rejection: true })
+  })
+  return app
+}
