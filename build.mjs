@@ -1,0 +1,169 @@
+#!/usr/bin/env node
+// NAME
+//   build.mjs - bundle the server into dist/
+//
+// USAGE
+//   node build.mjs [--if-needed] [--meta]
+//
+//   --if-needed   do nothing when dist/ is newer than everything it is made of
+//   --meta        also write dist/meta.json, which https://esbuild.github.io/analyze/ shows
+//
+// STEPS
+//   1. src/main.ts and all it imports become one CommonJS file. CommonJS, because starting it is measurably quicker
+//      than an ES module of the same content, and because bundled packages may use require(). Parts that a start does
+//      not need are imported with import() in the sources and so are evaluated on first use only.
+//   2. dockerode becomes a file of its own, required when the Docker driver starts. What it could not use here (ssh2,
+//      gRPC: reaching remote engines over ssh, BuildKit sessions) is replaced by an empty module.
+//   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, Python is copied.
+//   4. The licences of every bundled package are gathered.
+//
+// OUTPUT
+//   dist/openwhisk.cjs             the server and its command line; exports main()
+//   dist/dockerode.cjs             the Docker client
+//   dist/runtime/                  programs that run actions under the process driver
+//   dist/THIRD-PARTY-LICENSES.txt  licences of what is bundled
+//
+// better-sqlite3 is the one package that is not bundled: it is native, and installed as a dependency.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(fileURLToPath(import.meta.url))
+const dist = join(root, 'dist')
+const main = join(dist, 'openwhisk.cjs')
+const flags = new Set(process.argv.slice(2))
+
+for (const flag of flags) {
+  if (['--if-needed', '--meta'].includes(flag)) continue
+  console.error(`build.mjs: unknown option ${flag}; the top of the file says which there are`)
+  process.exit(2)
+}
+if (flags.has('--if-needed') && isFresh()) process.exit(0)
+
+const startedAt = Date.now()
+const esbuild = await import('esbuild')
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** Shared by all bundles. Identifiers keep their names, for readable stacks; they cost nothing at start-up. */
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20.19',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  metafile: true,
+  absWorkingDir: root,
+  loader: { '.sql': 'text', '.py': 'text', '.html': 'text', '.css': 'text' },
+  supported: { 'dynamic-import': false },
+}
+
+rmSync(dist, { recursive: true, force: true })
+mkdirSync(dist, { recursive: true })
+
+const results = await Promise.all([
+  esbuild.build({
+    ...common,
+    entryPoints: ['src/main.ts'],
+    outfile: main,
+    external: ['better-sqlite3'],
+    define: {
+      'import.meta.url': '__bundleUrl',
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      'process.env.OPENWHISK_BUILD_VERSION': JSON.stringify(version),
+      'process.env.OPENWHISK_BUILD_TIME': JSON.stringify(new Date().toISOString()),
+    },
+    banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
+    plugins: [besides('dockerode', './dockerode.cjs')],
+  }),
+  esbuild.build({
+    ...common,
+    entryPoints: ['dockerode'],
+    outfile: join(dist, 'dockerode.cjs'),
+    plugins: [empty(/^(ssh2|cpu-features|@grpc\/.*|protobufjs.*)$/)],
+  }),
+  ...runtimePrograms(),
+])
+
+writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(results))
+if (flags.has('--meta')) writeFileSync(join(dist, 'meta.json'), JSON.stringify(results[0].metafile))
+const kilobytes = Math.round(statSync(main).size / 1024)
+console.log(`dist/ built in ${Date.now() - startedAt} ms (${relative(root, main)}: ${kilobytes} KB)`)
+
+/** True when nothing that goes into dist/ is younger than it. */
+function isFresh() {
+  if (!existsSync(main)) return false
+  const built = statSync(main).mtimeMs
+  const sources = ['build.mjs', 'package.json', 'package-lock.json', ...filesBelow('src')]
+  return sources.every(file => statSync(join(root, file)).mtimeMs <= built)
+}
+
+function filesBelow(folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => relative(root, join(entry.parentPath, entry.name)))
+}
+
+/** Imports of a package become requires of a file beside the bundle. */
+function besides(name, path) {
+  return {
+    name: `besides-${name}`,
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path, external: true }))
+    },
+  }
+}
+
+/** Imports of these packages find an empty module. */
+function empty(filter) {
+  return {
+    name: 'empty',
+    setup(build) {
+      build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'empty' }))
+      build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {}' }))
+    },
+  }
+}
+
+/** A build for each program in src/runtime/; Python goes as it is. */
+function runtimePrograms() {
+  const folder = join(root, 'src', 'runtime')
+  if (!existsSync(folder)) return []
+  mkdirSync(join(dist, 'runtime'), { recursive: true })
+  return readdirSync(folder).flatMap(file => {
+    if (file.endsWith('.ts')) {
+      const entry = {
+        ...common,
+        entryPoints: [join(folder, file)],
+        outfile: join(dist, 'runtime', `${file.slice(0, -3)}.cjs`),
+      }
+      return [esbuild.build(entry)]
+    }
+    writeFileSync(join(dist, 'runtime', file), readFileSync(join(folder, file)))
+    return []
+  })
+}
+
+/** The licence texts of the packages whose files are in a bundle. */
+function licences(builds) {
+  const packages = new Set()
+  for (const { metafile } of builds) {
+    for (const input of Object.keys(metafile.inputs)) {
+      const found = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)
+      if (found) packages.add(found[1])
+    }
+  }
+  return [...packages].sort().map(licenceOf).join('\n')
+}
+
+function licenceOf(name) {
+  const folder = join(root, 'node_modules', name)
+  const about = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry))
+  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `Licence: ${about.license}`
+  return `${'='.repeat(80)}\n${name} ${about.version}\n${'='.repeat(80)}\n${text}\n`
+}
