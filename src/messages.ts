@@ -141,6 +141,19 @@ export const messages = {
   versionMalformed: 'semantic version malformed',
   parametersMalformed: 'parameters malformed!',
 
+  // Limits of actions and sizes of entities.
+  limitNotWhole: (limit: string) => `requirement failed: ${limit} limit must be whole number`,
+  limitMalformed: (limit: string) => `${limit} limit malformed`,
+  sizeNegative: 'requirement failed: a negative size of an object is not allowed.',
+  instancesNegative: 'requirement failed: Action container concurrency must be greater than or equal to 0.',
+  limitExceeds: (what: string, value: number, max: number, unit: string) =>
+    `requirement failed: ${what} ${value}${unit} exceeds allowed threshold of ${max}${unit}`,
+  limitBelow: (what: string, value: number, min: number, unit: string) =>
+    `requirement failed: ${what} ${value}${unit} below allowed threshold of ${min}${unit}`,
+  instancesTooMany: (concurrency: number) =>
+    `Max action instance concurrency must not exceed your namespace concurrency of ${concurrency}.`,
+  tooLarge: (what: string, is: number, allowed: number) => `${what} larger than allowed: ${is} > ${allowed} bytes.`,
+
   // The control interface of this server; the reference has none.
   control: {
     token: 'The control interface needs the token of the run file: Authorization: Bearer TOKEN.',

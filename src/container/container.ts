@@ -1,5 +1,6 @@
 // What the engine knows of a container, whatever runs it: Docker, a child process, or a function of this server.
 
+import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 
 export type DriverName = 'docker' | 'process' | 'builtin'
@@ -25,6 +26,8 @@ export interface CallOptions {
   /** 1048576 unless the namespace says otherwise. */
   maxResponseBytes: number
   truncationBytes: number
+  /** The action's log limit, where known: bounds what is kept of its output while it runs. */
+  logLimitBytes?: number
 }
 
 export interface LogRequest {
@@ -118,4 +121,6 @@ export interface FactoryOptions {
   /** Identifies this server in labels and names. */
   instanceId: string
   log: Logger
+  /** Stamps answers and log lines; the machine's clock unless told. */
+  clock?: Clock
 }
