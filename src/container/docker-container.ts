@@ -1,0 +1,140 @@
+// One action container in an engine: its output, its HTTP, its end.
+
+import type { Readable } from 'node:stream'
+import type { Logger } from '../log.ts'
+import { createClient } from './client.ts'
+import type { Container } from './container.ts'
+import type { DockerEngine } from './docker-engine.ts'
+import { createDemultiplexer } from './docker-frames.ts'
+import { LogCollector } from './logs.ts'
+
+/** After a connection failure: how long the engine may take to say that the memory limit was the reason. */
+const OOM_DEADLINE_MS = 2_000
+const OOM_POLL_MS = 5
+/** The notice of an exhausted memory can come after the container's end. */
+const OOM_NOTICE_MS = 100
+/** Output takes its way through the engine: what was written before an answer may come this much after it. */
+const DRAIN_MS = 20
+/** What a process ends with that was killed. */
+const KILLED = 137
+
+export interface DockerContainer extends Container {
+  readonly address: { host: string; port: number }
+  /** Its address is somebody else's now. */
+  lost(): void
+  /** The engine said that it ran out of memory. */
+  ranOutOfMemory(): void
+}
+
+export interface DockerContainerParts {
+  id: string
+  name: string
+  address: { host: string; port: number }
+  /** The attachment: frames of stdout and stderr. */
+  output: Readable
+  engine: Pick<DockerEngine, 'inspect' | 'wait' | 'pause' | 'unpause'>
+  log: Logger
+  /** Removes it from the engine; never rejects. */
+  remove(): Promise<void>
+}
+
+/** Takes over a container that was just started. */
+export function openDockerContainer(parts: DockerContainerParts): DockerContainer {
+  const { id, name, address, output, engine, remove } = parts
+  const collector = new LogCollector({ drainMs: DRAIN_MS })
+  let gone = false
+  let outOfMemory = false
+  let destroying: Promise<void> | undefined
+  let settleExited: () => void = () => undefined
+  const exited = new Promise<void>(resolve => {
+    settleExited = resolve
+  })
+  const client = createClient(address, { gone: () => gone, outOfMemory: wasOutOfMemory })
+
+  function lost(): void {
+    gone = true
+    settleExited()
+  }
+
+  // The engine ends the attachment before it gives the address to another container, so from here on nothing is sent,
+  // unless it turns out that the container lives and has merely closed its outputs.
+  async function outputEnded(): Promise<void> {
+    endOfOutput()
+    if (gone) return
+    gone = true
+    const state = await engine.inspect(id).catch(() => undefined)
+    gone = destroying !== undefined || !state?.running
+    if (!gone) await engine.wait(id).catch(() => undefined)
+    lost()
+  }
+
+  function endOfOutput(): void {
+    collector.end('stdout')
+    collector.end('stderr')
+  }
+
+  async function wasOutOfMemory(): Promise<boolean> {
+    const deadline = performance.now() + OOM_DEADLINE_MS
+    while (!outOfMemory && performance.now() < deadline) {
+      const state = await engine.inspect(id).catch(() => undefined)
+      if (!state) return outOfMemory
+      if (state.oomKilled) return true
+      if (!state.running) return state.exitCode === KILLED && (await noticed())
+      await pause(OOM_POLL_MS)
+    }
+    return outOfMemory
+  }
+
+  async function noticed(): Promise<boolean> {
+    const deadline = performance.now() + OOM_NOTICE_MS
+    while (!outOfMemory && performance.now() < deadline) await pause(OOM_POLL_MS)
+    return outOfMemory
+  }
+
+  async function destroy(): Promise<void> {
+    gone = true
+    client.close()
+    await remove()
+    output.destroy()
+    endOfOutput()
+    settleExited()
+  }
+
+  output.on(
+    'data',
+    createDemultiplexer((stream, bytes) => collector.feed(stream, bytes)),
+  )
+  output.on('error', () => undefined)
+  output.on('close', outputEnded)
+
+  return {
+    id,
+    name,
+    driver: 'docker',
+    address,
+    exited,
+    lost,
+    ranOutOfMemory() {
+      outOfMemory = true
+    },
+    initialize: (body, options) => client.initialize(body, options),
+    run: (body, options) => client.run(body, options),
+    logs: request => collector.collect(request),
+    onLogLine: listener => collector.onLine(listener),
+    async suspend() {
+      client.dropIdle()
+      await engine.pause(id)
+    },
+    resume: () => engine.unpause(id),
+    destroy() {
+      destroying ??= destroy()
+      return destroying
+    },
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms)
+  })
+}
