@@ -141,6 +141,26 @@ export const messages = {
   versionMalformed: 'semantic version malformed',
   parametersMalformed: 'parameters malformed!',
 
+  // The code of actions.
+  kindUnsupported: (kind: string, kinds: readonly string[]) =>
+    `The specified runtime '${kind}' is not supported by this platform. Valid values are: ${kinds.map(known => `'${known}'`).join(', ')}.`,
+  kindMissing: "'kind' must be a string defined in 'exec'",
+  mainNotString: (kind: string) => `if defined, 'main' be a string in 'exec' for '${kind}' actions`,
+  mainMissing: (kind: string) => `'main' must be a string defined in 'exec' for '${kind}' actions`,
+  codeMissing: (kind: string) => `'code' must be a string or attachment object defined in 'exec' for '${kind}' actions`,
+  codeNotString: (kind: string) => `'code' must be a string defined in 'exec' for '${kind}' actions`,
+  codeNotAttachment: (json: string) => `Could not deserialize as attachment record: ${json}`,
+  imageMissing: "'image' must be a string defined in 'exec' for 'blackbox' actions",
+  imageMalformed: 'could not parse image name',
+  componentsMissing: "'components' must be defined for sequence kind",
+  componentsNotArray: "'components' must be an array",
+
+  // Changing the status of a rule.
+  statusMissing: 'key not found: status',
+  statusEmpty: 'requirement failed: argument undefined',
+  statusUnknown: (status: string) => `requirement failed: ${status} is not a recognized rule state`,
+  unexpectedJson: (json: string, type: string) => `${json} (of class spray.json.${type})`,
+
   // Limits of actions and sizes of entities.
   limitNotWhole: (limit: string) => `requirement failed: ${limit} limit must be whole number`,
   limitMalformed: (limit: string) => `${limit} limit malformed`,
