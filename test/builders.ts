@@ -3,6 +3,7 @@
 import type { WhiskActivation } from '../src/entity/activation.ts'
 import type { Identity, Subject } from '../src/entity/identity.ts'
 import type { ActionLimits, WhiskAction, WhiskPackage, WhiskRule, WhiskTrigger } from '../src/entity/whisk-entity.ts'
+import type { QueuedActivation } from '../src/store/store.ts'
 import { EPOCH } from './fakes/clock.ts'
 
 /** The uuid and key of the built-in account `guest`. */
@@ -112,3 +113,17 @@ export const anActivation = (overrides: Partial<WhiskActivation> = {}): WhiskAct
     ...overrides,
   }
 }
+
+/** An accepted invocation of `guest/hello` that waits. */
+export const aQueued = (overrides: Partial<QueuedActivation> = {}): QueuedActivation => ({
+  activationId: anActivation().activationId,
+  type: 'action',
+  state: 'queued',
+  identity: anIdentity(),
+  transid: 'sid_test',
+  entity: 'guest/hello',
+  version: '0.0.1',
+  acceptedAt: EPOCH,
+  message: { payload: { name: 'Ada' } },
+  ...overrides,
+})

@@ -7,7 +7,9 @@ import type { EntityType, WhiskEntity } from '../entity/whisk-entity.ts'
 
 /**
  * Entities of all namespaces. Ids are `namespace/name` or `namespace/package/name`, without a leading slash; all four
- * types share one id space. Entities come from a cache: treat them as immutable.
+ * types share one id space. Entities come from a cache: treat them as immutable. As long as an entity is unchanged (and
+ * in use often enough to stay in the cache) it is the same object, so that what is derived from it can be kept in a
+ * WeakMap by it.
  */
 export interface EntityStore {
   get(id: string): WhiskEntity | undefined
@@ -48,8 +50,16 @@ export interface ActivationStore {
   get(namespace: string, id: ActivationId): WhiskActivation | undefined
   /** Newest `start` first. */
   list(query: ActivationQuery): WhiskActivation[]
+  /**
+   * The same records as the JSON texts of `activationSummary`, as they are stored: a list without `docs` joins them
+   * (`[${texts.join(',')}]`) and parses nothing.
+   */
+  listSummaries(query: ActivationQuery): string[]
   count(query: Omit<ActivationQuery, 'limit' | 'skip'>): number
-  /** Deletes what retention no longer keeps; returns how many. Cheap when there is nothing to do. */
+  /**
+   * Deletes what retention no longer keeps (0 = keep all), oldest first, but only a slice of it, to be quick; returns
+   * how many. To be called again, in another turn, until it returns 0. Cheap when there is nothing to do.
+   */
   prune(keep: { ageMs: number; count: number }): number
 }
 
@@ -117,7 +127,9 @@ export interface CheckpointStore {
 /**
  * All writes take effect for reads at once and join one open transaction, which is committed at the end of the turn of
  * the event loop. `committed()` settles when everything written so far is durable, or rejects with a WhiskError
- * (`internal` or `unavailable`) when it could not be written and is gone. Await it before acknowledging a write.
+ * (`internal` or `unavailable`) when it could not be written and is gone. Await it before acknowledging a write, and
+ * call it in the same turn as the write. A write that fails throws such an error at once and takes all writes of the
+ * turn with it; further ones of the turn are refused.
  */
 export interface Store {
   readonly entities: EntityStore

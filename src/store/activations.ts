@@ -1,0 +1,139 @@
+// Activation records: putting, completing, reading, listing, and what retention does with them.
+
+import type { Clock } from '../clock.ts'
+import type { WhiskActivation } from '../entity/activation.ts'
+import { WhiskError } from '../errors.ts'
+import { messages } from '../messages.ts'
+import { activationIndex } from './activation-index.ts'
+import { type ActivationText, decodeActivation, encodeActivation, filterNames } from './activation-text.ts'
+import type { Connection } from './connection.ts'
+import type { Queue } from './queue.ts'
+import type { ActivationQuery, ActivationStore } from './store.ts'
+
+/** How many records one call of `prune` deletes at most: a few milliseconds. */
+const PRUNE_SLICE = 250
+
+/** What forgetting a namespace needs. */
+export interface Activations extends ActivationStore {
+  drop(namespace: string): void
+}
+
+interface Key {
+  seq: number
+  id: string
+  namespace: string
+  start: number
+  names: string
+}
+
+type Row = Key & Omit<ActivationText, 'logs'>
+
+const KEY = 'seq, id, namespace, start, names'
+const WITH_LOGS = `SELECT a.namespace, a.summary, a.details, l.logs
+  FROM activations a LEFT JOIN activation_logs l ON l.seq = a.seq`
+
+const statements = ({ db }: Connection) => ({
+  put: db.prepare<Row>(
+    `INSERT INTO activations (${KEY}, summary, details)
+     VALUES (:seq, :id, :namespace, :start, :names, :summary, :details) ON CONFLICT (id) DO NOTHING`,
+  ),
+  putLogs: db.prepare<{ seq: number; logs: string }>('INSERT OR REPLACE INTO activation_logs VALUES (:seq, :logs)'),
+  deleteLogs: db.prepare<{ seq: number }>('DELETE FROM activation_logs WHERE seq = :seq'),
+  delete: db.prepare<{ seq: number }>('DELETE FROM activations WHERE seq = :seq'),
+  key: db.prepare<{ id: string }, Key>(`SELECT ${KEY} FROM activations WHERE id = :id`),
+  byId: db.prepare<{ id: string }, ActivationText & { namespace: string }>(`${WITH_LOGS} WHERE a.id = :id`),
+  bySeq: db.prepare<{ seq: number }, ActivationText>(`${WITH_LOGS} WHERE a.seq = :seq`),
+  summary: db.prepare<{ seq: number }, { summary: string }>('SELECT summary FROM activations WHERE seq = :seq'),
+  keyBySeq: db.prepare<{ seq: number }, Key>(`SELECT ${KEY} FROM activations WHERE seq = :seq`),
+  oldest: db.prepare<{ limit: number }, Key>(`SELECT ${KEY} FROM activations ORDER BY seq LIMIT :limit`),
+})
+
+export function activationStore(
+  connection: Connection,
+  { clock, queue }: { clock: Pick<Clock, 'now'>; queue: Queue },
+): Activations {
+  const sql = statements(connection)
+  const index = activationIndex(connection)
+  /** Records whose logs are on the way: where they are. */
+  const pending = new Map<string, number>()
+  connection.onRollback(() => pending.clear())
+
+  const insert = (record: WhiskActivation, { logs, ...text }: ActivationText): number => {
+    const { activationId: id, namespace, start } = record
+    const names = filterNames(record)
+    const row = { seq: index.next(), id, namespace, start, names: JSON.stringify(names), ...text }
+    if (sql.put.run(row).changes === 0) {
+      const old = sql.key.get({ id })
+      if (old) remove(old)
+      sql.put.run(row)
+    }
+    index.add(row.seq, namespace, names, start)
+    if (logs !== null) sql.putLogs.run({ seq: row.seq, logs })
+    return row.seq
+  }
+  const remove = ({ seq, namespace, names, start }: Key): void => {
+    index.remove(seq, namespace, decodeNames(names), start)
+    sql.deleteLogs.run({ seq })
+    sql.delete.run({ seq })
+  }
+  const removeAll = (keys: readonly Key[]): number => {
+    if (keys.length > 0) {
+      connection.write(() => {
+        for (const key of keys) remove(key)
+      })
+    }
+    return keys.length
+  }
+  const rows = <T>(query: ActivationQuery, read: (seq: number) => T | undefined): T[] =>
+    index.find(query).flatMap(({ seq }) => read(seq) ?? [])
+
+  return {
+    put(record, options) {
+      const text = encodeActivation(record)
+      const seq = connection.write(() => insert(record, text))
+      if (options?.logsPending) pending.set(record.activationId, seq)
+      queue.remove(record.activationId)
+    },
+    setLogs(id, logs) {
+      const known = pending.get(id)
+      pending.delete(id)
+      // Stored without logs, complete without logs.
+      if (known !== undefined && logs.length === 0) return
+      const seq = known ?? sql.key.get({ id })?.seq
+      if (seq !== undefined) connection.write(() => sql.putLogs.run({ seq, logs: JSON.stringify(logs) }))
+    },
+    get(namespace, id) {
+      const row = sql.byId.get({ id })
+      return row?.namespace === namespace ? decode(row) : undefined
+    },
+    list: query => rows(query, seq => sql.bySeq.get({ seq })).map(decode),
+    listSummaries: query => rows(query, seq => sql.summary.get({ seq })?.summary),
+    count: query => index.count(query),
+    prune({ ageMs, count }) {
+      // Records are stored when they end, so the first ones are the oldest but for what ran long.
+      const [first] = sql.oldest.all({ limit: 1 })
+      if (!first) return 0
+      const before = ageMs > 0 ? clock.now() - ageMs : Number.MIN_SAFE_INTEGER
+      const surplus = count > 0 ? index.total() - count : 0
+      if (first.start >= before && surplus <= 0) return 0
+      const keys = sql.oldest.all({ limit: PRUNE_SLICE })
+      const kept = keys.findIndex((key, at) => at >= surplus && key.start >= before)
+      return removeAll(kept < 0 ? keys : keys.slice(0, kept))
+    },
+    drop(namespace) {
+      removeAll(rows({ namespace }, seq => sql.keyBySeq.get({ seq })))
+    },
+  }
+}
+
+function decode(text: ActivationText): WhiskActivation {
+  try {
+    return decodeActivation(text)
+  } catch (error) {
+    throw new WhiskError('internal', messages.corrupted, { cause: error })
+  }
+}
+
+function decodeNames(names: string): string[] {
+  return JSON.parse(names) as string[]
+}

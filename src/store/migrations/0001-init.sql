@@ -1,0 +1,125 @@
+-- Version 1: everything that survives a restart.
+
+-- Actions, packages, triggers and rules share one id space: `namespace/name` or `namespace/package/name`.
+CREATE TABLE entities (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  -- Of a packaged action; else empty.
+  package TEXT NOT NULL,
+  -- 1 for a package that other namespaces may list: published, and no binding.
+  public INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  -- The code of an action, so that it needs no escaping.
+  code TEXT
+) STRICT;
+CREATE INDEX entities_by_update ON entities (namespace, type, updated);
+CREATE INDEX entities_by_package ON entities (namespace, type, package, updated);
+
+-- A record in two halves: what a list shows, and the rest. Logs come later; so that no row is rewritten, they have
+-- their own.
+CREATE TABLE activations (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  -- The names by which filters find it, as a JSON array.
+  names TEXT NOT NULL,
+  summary TEXT NOT NULL,
+  details TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX activations_by_id ON activations (id);
+CREATE TABLE activation_logs (
+  seq INTEGER PRIMARY KEY,
+  logs TEXT NOT NULL
+) STRICT;
+
+-- Of each record one entry with the empty name, and one for each name that filters find it by. A segment is a run of
+-- `seq`: new entries fall on the few pages of the last segment, however many records and names there are.
+CREATE TABLE activation_index (
+  segment INTEGER NOT NULL,
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (segment, namespace, name, start, seq)
+) STRICT, WITHOUT ROWID;
+-- What each closed segment holds of a name: so counting walks only the segments at the ends of a range.
+CREATE TABLE activation_counts (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  segment INTEGER NOT NULL,
+  entries INTEGER NOT NULL,
+  -- No entry starts before or after these.
+  first_start INTEGER NOT NULL,
+  last_start INTEGER NOT NULL,
+  PRIMARY KEY (namespace, name, segment)
+) STRICT, WITHOUT ROWID;
+-- One row: the segment that is still open. All before it are closed.
+CREATE TABLE activation_open_segment (
+  segment INTEGER NOT NULL
+) STRICT;
+INSERT INTO activation_open_segment VALUES (0);
+
+-- Accepted activations without a record, in the order of acceptance.
+CREATE TABLE queue (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  entry TEXT NOT NULL
+) STRICT;
+-- Apart from the entry, whose payload may be large.
+CREATE TABLE queue_started (
+  seq INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TABLE subjects (
+  subject TEXT PRIMARY KEY,
+  blocked INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE subject_namespaces (
+  subject TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  uuid TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (subject, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subject_namespaces_by_key ON subject_namespaces (uuid, key);
+CREATE INDEX subject_namespaces_by_name ON subject_namespaces (name, subject, position);
+CREATE TABLE limits (
+  namespace TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Feeds, schedules, gateway APIs, settings.
+CREATE TABLE documents (
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_by_namespace ON documents (namespace, collection, id);
+
+-- Checkpoints, and what entities and documents were before they changed: see undo.ts.
+CREATE TABLE checkpoints (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  -- The last entry of `undo` when it was taken.
+  undo_seq INTEGER NOT NULL,
+  PRIMARY KEY (namespace, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE undo (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  namespace TEXT NOT NULL,
+  -- Of a document; empty for an entity.
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  -- Null when there was none.
+  document TEXT,
+  code TEXT
+) STRICT;
+CREATE INDEX undo_by_id ON undo (namespace, collection, id, seq);

@@ -1,0 +1,112 @@
+// Opens the store: lock, file modes, pragmas, migrations; composes the parts.
+
+import { dirname } from 'node:path'
+import Database from 'better-sqlite3'
+import type { Clock } from '../clock.ts'
+import { ExitError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { activationStore } from './activations.ts'
+import { checkpointStore } from './checkpoints.ts'
+import { Connection } from './connection.ts'
+import { documentStore } from './documents.ts'
+import { entityStore } from './entities.ts'
+import { createPrivate, privateFolder } from './files.ts'
+import { lockStore, storeHolder } from './lock.ts'
+import { migrate } from './migrate.ts'
+import { queueStore } from './queue.ts'
+import type { Store } from './store.ts'
+import { subjectStore } from './subjects.ts'
+import { createUndo } from './undo.ts'
+
+export interface StoreOptions {
+  /** A file, or `:memory:`. Its folder is made when it is missing. */
+  path: string
+  clock: Clock
+  log: Logger
+  /** What acknowledged data survives: the death of the process (`normal`, the default), or of the machine. */
+  sync?: 'normal' | 'full'
+}
+
+/**
+ * Fails with ExitError 3 when another process uses the file, when it is of a newer version, and when it cannot be
+ * read or made.
+ */
+export function openStore(options: StoreOptions): Store {
+  const { path } = options
+  const lock = path === ':memory:' ? undefined : prepare(path)
+  let db: Database.Database | undefined
+  try {
+    db = new Database(path, { timeout: 0 })
+    configure(db, options.sync ?? 'normal')
+    migrate(db, path)
+    return compose(new Connection(db, options), options, () => lock?.release())
+  } catch (error) {
+    db?.close()
+    lock?.release()
+    throw refusal(path, error)
+  }
+}
+
+function prepare(path: string) {
+  try {
+    privateFolder(dirname(path))
+    createPrivate(path)
+    const lock = lockStore(path)
+    if (lock) return lock
+  } catch (error) {
+    throw refusal(path, error)
+  }
+  const pid = storeHolder(path)?.pid
+  throw new ExitError(
+    3,
+    `The data directory ${dirname(path)} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}. ` +
+      'Stop that one, or choose another with --data-dir.',
+  )
+}
+
+/** What a failure to open becomes: the user's to mend, or as it is. */
+function refusal(path: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (error instanceof ExitError || !/^(SQLITE_|E[A-Z]+$)/.test(code)) return error
+  const reason = error instanceof Error ? error.message : code
+  const sentence = /^SQLITE_BUSY/.test(code)
+    ? `${path} is in use by another process.`
+    : /^SQLITE_(NOTADB|CORRUPT)/.test(code)
+      ? `${path} is damaged or no database (${reason}). Move it away, or empty the data directory with --clean.`
+      : `The data directory ${dirname(path)} cannot be used (${reason}).`
+  return new ExitError(3, sentence, { cause: error })
+}
+
+function configure(db: Database.Database, sync: 'normal' | 'full'): void {
+  // Nobody else may open the file, so no shared memory is needed and no lock is taken or tested by each statement.
+  db.pragma('locking_mode = EXCLUSIVE')
+  db.pragma('journal_mode = WAL')
+  db.pragma(`synchronous = ${sync}`)
+  db.pragma('temp_store = MEMORY')
+}
+
+function compose(connection: Connection, options: StoreOptions, released: () => void): Store {
+  const undo = createUndo(connection)
+  const entities = entityStore(connection, undo)
+  const documents = documentStore(connection, undo)
+  const queue = queueStore(connection)
+  const activations = activationStore(connection, { clock: options.clock, queue })
+  const subjects = subjectStore(connection)
+  return {
+    entities,
+    documents,
+    queue,
+    activations,
+    subjects,
+    checkpoints: checkpointStore(connection, { undo, entities, documents, activations, queue, subjects }),
+    transaction: fn => connection.transaction(fn),
+    committed: () => connection.committed(),
+    get healthy() {
+      return connection.healthy
+    },
+    close() {
+      connection.close()
+      released()
+    },
+  }
+}
