@@ -189,4 +189,33 @@ export const messages = {
     waitForWhat: "Say what to wait for: 'action', 'trigger' or 'activationId'.",
     waitedInVain: (ms: number) => `No such activation within ${ms} milliseconds.`,
   },
+
+  // The administration of subjects and limits: wskadmin's sentences.
+  admin: {
+    unknownCommand: 'unknown command',
+    shortSubject: 'Subject name must be at least 5 characters',
+    emptySubject: 'Subject must not be empty',
+    emptyNamespace: 'Namespace must not be empty',
+    notUuid: 'authorization id is not a valid UUID',
+    shortKey: 'authorization key must be at least 64 characters long',
+    undeterminedKey: (auth: string) => `failed to determine authorization id and key: ${auth}`,
+    namespaceExists: 'Namespace already exists',
+    namespaceNotUnique: 'Namespace is not unique',
+    editBlocked: 'The subject you want to edit is blocked',
+    /** The bracket holds what the reference's database answers. */
+    failed: (doing: string) => `Failed to ${doing} ({"error":"not_found","reason":"missing"})`,
+    subjectDeleted: 'Subject deleted',
+    namespaceDeleted: 'Namespace deleted',
+    noNamespaceOf: (namespace: string, subject: string) => `Namespace "${namespace}" does not exist for "${subject}"`,
+    namespaceNotFound: (namespace: string, subject: string) => `namespace "${namespace}" not found for "${subject}"`,
+    notRecognized: 'Subject id is not recognized',
+    pickOne: 'pick at least 1 identity to show',
+    noIdentities: (namespace: string) => `no identities found for namespace "${namespace}"`,
+    blocked: (subject: string) => `"${subject}" blocked successfully`,
+    unblocked: (subject: string) => `"${subject}" unblocked successfully`,
+    limitsSet: (namespace: string) => `Limits successfully set for "${namespace}"`,
+    noLimits: 'No limits found, default system limits apply',
+    limitsDeleted: 'Limits deleted',
+    badLimit: (name: string, type: string, value: string) => `argument --${name}: invalid ${type} value: '${value}'`,
+  },
 } as const
