@@ -37,9 +37,9 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 ])
 
 /** A flag; absent and empty mean `absent`. Fails with WhiskError `badRequest`. */
-export function booleanParameter(query: Query, name: string, absent = false): boolean {
-  const text = query.get(name)
-  if (text === null || text === '') return absent
+export function booleanParameter(query: Query | undefined, name: string, absent = false): boolean {
+  const text = query?.get(name)
+  if (text === undefined || text === null || text === '') return absent
   const lower = text.toLowerCase()
   const value = BOOLEANS.get(lower)
   if (value === undefined) throw malformedQuery(name, messages.notBooleanText(lower))

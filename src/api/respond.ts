@@ -2,6 +2,7 @@
 // Error bodies are none of this: handlers throw, and one place writes them.
 
 import type { Context } from 'hono'
+import { type JsonValue, stringify } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
@@ -61,4 +62,17 @@ export function ok(c: Context<Env>): Response {
 /** 204, for a trigger that nothing listens to. */
 export function nothing(c: Context<Env>): Response {
   return new Response(null, { status: 204, headers: { 'X-Request-ID': c.get('transid'), ...CORS } })
+}
+
+/** Serialises entities, each object once: the store gives the same one while nothing changes. */
+export function textOf<T extends object>(show: (entity: T) => JsonValue): (entity: T) => string {
+  const texts = new WeakMap<T, string>()
+  return entity => {
+    let text = texts.get(entity)
+    if (text === undefined) {
+      text = stringify(show(entity))
+      texts.set(entity, text)
+    }
+    return text
+  }
 }

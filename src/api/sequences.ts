@@ -1,6 +1,7 @@
 // What a sequence must fulfil before it is stored: length, existing components, no way back to itself.
 
 import { realName } from '../engine/resolve.ts'
+import { isSequence } from '../entity/exec.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -38,7 +39,7 @@ class AtomicCounter {
     const action = this.#store.entities.get(id)
     if (action === undefined) throw new WhiskError('notFound', messages.resourceDoesNotExist)
     if (action.entityType !== 'action') throw new WhiskError('conflict', messages.conformance)
-    if (action.exec.kind !== 'sequence' || !('components' in action.exec)) return 1
+    if (!isSequence(action.exec)) return 1
     this.#counts.set(id, 'counting')
     const count = this.count(action.exec.components)
     this.#counts.set(id, count)

@@ -1,7 +1,7 @@
 // From an action's name to the action: through its package, perhaps through a binding, with all parameters merged.
 
 import { mergeParameters } from '../entity/parameters.ts'
-import type { Parameters, WhiskAction, WhiskEntity, WhiskPackage } from '../entity/whisk-entity.ts'
+import type { EntityType, Parameters, WhiskAction, WhiskEntity, WhiskPackage } from '../entity/whisk-entity.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -18,20 +18,18 @@ interface Resolution {
 /** By action, then by the package path it was reached through (`''` for the default package). */
 const resolutions = new WeakMap<WhiskAction, Map<string, Resolution>>()
 
-function ofType<T extends WhiskEntity['entityType']>(
-  found: WhiskEntity | undefined,
-  type: T,
-): Extract<WhiskEntity, { entityType: T }> {
+export type EntityOf<T extends EntityType> = Extract<WhiskEntity, { entityType: T }>
+
+export function isOfType<T extends EntityType>(entity: WhiskEntity, type: T): entity is EntityOf<T> {
+  return entity.entityType === type
+}
+
+/** Fails with WhiskError `notFound`, with `conflict` when the id is another type's, `internal` when it is corrupt. */
+export function getEntity<T extends EntityType>(store: Entities, id: string, type: T): EntityOf<T> {
+  const found = store.entities.get(id)
   if (found === undefined) throw new WhiskError('notFound', messages.resourceDoesNotExist)
   if (!isOfType(found, type)) throw new WhiskError('conflict', messages.conformance)
   return found
-}
-
-function isOfType<T extends WhiskEntity['entityType']>(
-  entity: WhiskEntity,
-  type: T,
-): entity is Extract<WhiskEntity, { entityType: T }> {
-  return entity.entityType === type
 }
 
 /**
@@ -40,11 +38,11 @@ function isOfType<T extends WhiskEntity['entityType']>(
  * go in a circle, `internal` when one is corrupt.
  */
 export function packageChain(store: Entities, id: string): readonly [WhiskPackage, ...WhiskPackage[]] {
-  const first = ofType(store.entities.get(id), 'package')
+  const first = getEntity(store, id, 'package')
   const chain: [WhiskPackage, ...WhiskPackage[]] = [first]
   let current = first
   while (current.binding !== undefined) {
-    current = ofType(store.entities.get(`${current.binding.namespace}/${current.binding.name}`), 'package')
+    current = getEntity(store, `${current.binding.namespace}/${current.binding.name}`, 'package')
     if (chain.includes(current)) throw new WhiskError('unprocessable', messages.bindingCircular(id))
     chain.push(current)
   }
@@ -95,7 +93,7 @@ export function resolveAction(store: Entities, fqn: string): ResolvedAction {
   const slash = fqn.lastIndexOf('/')
   const path = fqn.slice(0, slash)
   if (!path.includes('/')) {
-    const action = ofType(store.entities.get(fqn), 'action')
+    const action = getEntity(store, fqn, 'action')
     return (
       cached(action, '')?.resolved ??
       remember(action, '', { packages: [], resolved: { action, parameters: action.parameters } })
@@ -104,7 +102,7 @@ export function resolveAction(store: Entities, fqn: string): ResolvedAction {
   const chain = packageChain(store, path)
   const provider = chain[chain.length - 1] ?? chain[0]
   const name = fqn.slice(slash + 1)
-  const action = ofType(store.entities.get(`${provider.namespace}/${provider.name}/${name}`), 'action')
+  const action = getEntity(store, `${provider.namespace}/${provider.name}/${name}`, 'action')
   const known = cached(action, path)
   if (known !== undefined && samePackages(known.packages, chain)) return known.resolved
   const resolved = {
