@@ -1,7 +1,7 @@
 // CORS headers: those of web actions, and those of the REST API for what the router answers in their place.
 
+import { firstHeader } from '../http/raw-request.ts'
 import type { HeaderLines } from './answer.ts'
-import { firstHeader } from './request.ts'
 
 const DEFAULT_HEADERS = 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent'
 const ORIGIN = ['Access-Control-Allow-Origin', '*'] as const

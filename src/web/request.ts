@@ -3,18 +3,10 @@
 import { isJsonObject, type JsonObject, JsonSyntaxError, type JsonValue, parseJson } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
 import type { WebActionRequest } from '../http/dispatch.ts'
+import { firstHeader } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 import { type ContentType, isJsonType, parseContentType, renderContentType } from './media.ts'
 import { formProblem, parseQuery, renderQuery } from './url.ts'
-
-/** The first line of a header (its name in lower case). */
-export function firstHeader(rawHeaders: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const given = rawHeaders[i]
-    if (given !== undefined && given.length === name.length && given.toLowerCase() === name) return rawHeaders[i + 1]
-  }
-  return undefined
-}
 
 const NOT_PASSED = new Set(['content-length', 'transfer-encoding', 'x-ow-extra-logging'])
 

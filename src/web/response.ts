@@ -123,10 +123,11 @@ function asSvg(result: JsonValue): WebAnswer | WebRefusal {
   return ok({ contentType: 'image/svg+xml', mediaType: 'image/svg+xml', body: svg, utf8: false })
 }
 
-/** A status from 100 to 599, as an integer or its text; undefined for anything else. */
+/** A status from 200 to 599, as an integer or its text; undefined for anything else. */
 function statusOf(value: JsonValue): number | undefined {
   const code = typeof value === 'string' ? (/^[+-]?\d+$/.test(value) ? Number(value) : undefined) : numberOf(value)
-  return code !== undefined && Number.isInteger(code) && code >= 100 && code <= 599 ? code : undefined
+  // Differs from OpenWhisk, which takes 1xx too: those are no answers, and the client would go on waiting for one.
+  return code !== undefined && Number.isInteger(code) && code >= 200 && code <= 599 ? code : undefined
 }
 
 /** The texts of one header value, one a line; undefined when there is an object or null in it. */
@@ -235,9 +236,8 @@ export function toWebAnswer(response: ActivationResponse, extension: Extension):
   return BY_EXTENSION[extension](isJsonObject(result) ? errorOf(result) : result)
 }
 
-/** 1xx, 204, 205 and 304 have no body. */
-export const forbidsBody = (status: number): boolean =>
-  status < 200 || status === 204 || status === 205 || status === 304
+/** 204, 205 and 304 have no body. */
+export const forbidsBody = (status: number): boolean => status === 204 || status === 205 || status === 304
 
 export interface Preferences {
   readonly accept: string | undefined

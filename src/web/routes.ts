@@ -1,10 +1,9 @@
 // Web actions over HTTP: everything below `/api/v1/web`.
 
-import type { IncomingMessage } from 'node:http'
 import { type Context, Hono } from 'hono'
 import type { Dispatch, WebActionRequest } from '../http/dispatch.ts'
 import type { Env } from '../http/env.ts'
-import { incomingBody, requestBody } from './body.ts'
+import { bodyOf, rawHeadersOf } from '../http/raw-request.ts'
 import { createDispatch, type WebDeps } from './dispatch.ts'
 
 export { createDispatch, type WebDeps } from './dispatch.ts'
@@ -21,12 +20,7 @@ export function webRoutes(deps: WebDeps, dispatch: Dispatch = createDispatch(dep
   return routes
 }
 
-/** What `@hono/node-server` puts beside the request; nothing where tests call the routes without a server. */
-const incomingOf = (c: Context<Env>): IncomingMessage | undefined =>
-  (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
-
 function toRequest(c: Context<Env>, now: number): WebActionRequest {
-  const incoming = incomingOf(c)
   const { url } = c.req
   const pathStart = url.indexOf(PREFIX) + PREFIX.length + 1
   const queryStart = url.indexOf('?', pathStart)
@@ -34,8 +28,8 @@ function toRequest(c: Context<Env>, now: number): WebActionRequest {
     method: c.req.method,
     path: queryStart < 0 ? url.slice(pathStart) : url.slice(pathStart, queryStart),
     query: queryStart < 0 ? undefined : url.slice(queryStart + 1),
-    rawHeaders: incoming ? incoming.rawHeaders : [...c.req.raw.headers].flat(),
-    body: incoming ? incomingBody(incoming) : requestBody(c.req.raw),
+    rawHeaders: rawHeadersOf(c),
+    body: bodyOf(c),
     transid: c.get('transid'),
     startedAt: c.get('startedAt') ?? now,
   }

@@ -1,0 +1,67 @@
+// Requests as they came over the wire: header lines, and bodies that a GET may have too. For parts that pass them on.
+
+import type { IncomingMessage } from 'node:http'
+import type { Context } from 'hono'
+import { WhiskError } from '../errors.ts'
+import { messages } from '../messages.ts'
+import type { BodyReader } from './dispatch.ts'
+import type { Env } from './env.ts'
+
+const tooLarge = (actual: number, limit: number): WhiskError =>
+  new WhiskError('tooLarge', messages.requestTooLarge(actual, limit))
+
+/** What `@hono/node-server` puts beside the request; nothing where tests call routes without a server. */
+export const incomingOf = (c: Context<Env>): IncomingMessage | undefined =>
+  (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
+
+/** Names and values in turn, one pair a line. */
+export const rawHeadersOf = (c: Context<Env>): readonly string[] =>
+  incomingOf(c)?.rawHeaders ?? [...c.req.raw.headers].flat()
+
+/** Undefined when the request announces no body. */
+export function bodyOf(c: Context<Env>): BodyReader | undefined {
+  const incoming = incomingOf(c)
+  return incoming ? incomingBody(incoming) : requestBody(c.req.raw)
+}
+
+function incomingBody(incoming: IncomingMessage): BodyReader | undefined {
+  const declared = incoming.headers['content-length']
+  if (declared === '0' || (declared === undefined && incoming.headers['transfer-encoding'] === undefined)) {
+    return undefined
+  }
+  return limit => {
+    if (declared !== undefined && Number(declared) > limit) throw tooLarge(Number(declared), limit)
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        // What is too much is counted on, for the message, but not kept.
+        if (size <= limit) chunks.push(chunk)
+      })
+      incoming.once('end', () => {
+        if (size > limit) reject(tooLarge(size, limit))
+        else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+      })
+      incoming.once('error', reject)
+    })
+  }
+}
+
+function requestBody(request: Request): BodyReader | undefined {
+  if (request.body === null) return undefined
+  return async limit => {
+    const bytes = new Uint8Array(await request.arrayBuffer())
+    if (bytes.length > limit) throw tooLarge(bytes.length, limit)
+    return bytes
+  }
+}
+
+/** The first line of a header (its name in lower case). */
+export function firstHeader(rawHeaders: readonly string[], name: string): string | undefined {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i]
+    if (given !== undefined && given.length === name.length && given.toLowerCase() === name) return rawHeaders[i + 1]
+  }
+  return undefined
+}
