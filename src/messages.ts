@@ -141,6 +141,16 @@ export const messages = {
   versionMalformed: 'semantic version malformed',
   parametersMalformed: 'parameters malformed!',
 
+  // What the HTTP layer refuses.
+  contentTypeUnsupported: (type: string) =>
+    `The request's Content-Type [${type}] is not supported. Expected:\napplication/json`,
+  requestBeyondServer: 'Request too large',
+  illegalTarget: (detail: string) => `Illegal request-target: ${detail}`,
+  hostRefused: (host: string) =>
+    `The host '${host}' is not one of this server's. If it is meant to be, start the server with --allowed-hosts ${host}.`,
+  originRefused: (origin: string) =>
+    `Pages of the origin '${origin}' may not use this server. If they are meant to, start it with --allow-origin ${origin}.`,
+
   // The code of actions.
   kindUnsupported: (kind: string, kinds: readonly string[]) =>
     `The specified runtime '${kind}' is not supported by this platform. Valid values are: ${kinds.map(known => `'${known}'`).join(', ')}.`,

@@ -1,0 +1,95 @@
+// Keeps web pages out: the keys are public knowledge and actions are code, so a browser must not be a way in.
+// A Host that is not this server's is DNS rebinding; an Origin that is not this machine's is some page out there.
+
+import { hostname } from 'node:os'
+import type { MiddlewareHandler } from 'hono'
+import { WhiskError } from '../errors.ts'
+import { messages } from '../messages.ts'
+import type { Env } from './env.ts'
+
+export interface GuardOptions {
+  /** Further host names that are answered: those of the option, and the API hosts that the server advertises. */
+  readonly allowedHosts: readonly string[]
+  /** `*` for every origin, or further origins (`https://tool.example`). */
+  readonly allowOrigin?: string | readonly string[]
+}
+
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
+
+/** `Example.org:8080` → `example.org`; `[::1]:3233` → `::1`. */
+export function hostOf(authority: string): string {
+  const lower = authority.trim().toLowerCase()
+  if (lower.startsWith('[')) return lower.slice(1, Math.max(lower.indexOf(']'), 1))
+  const name = lower.replace(/:\d*$/, '')
+  return name.endsWith('.') ? name.slice(0, -1) : name
+}
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '::1') return true
+  return IPV4.test(host) && host.startsWith('127.')
+}
+
+/** Names that nobody else can have pointed here: loopback, addresses, this machine, the one containers use. */
+function isOwnName(host: string, machine: string): boolean {
+  return (
+    isLoopback(host) || IPV4.test(host) || host.includes(':') || host === 'host.docker.internal' || host === machine
+  )
+}
+
+/** Says of a Host header whether it is answered. */
+export function hostCheck(allowedHosts: readonly string[]): (authority: string) => boolean {
+  const machine = hostOf(hostname())
+  const allowed = new Set(allowedHosts.map(hostOf))
+  const known = new Map<string, boolean>()
+  return authority => {
+    let answer = known.get(authority)
+    if (answer === undefined) {
+      const host = hostOf(authority)
+      answer = allowed.has(host) || isOwnName(host, machine)
+      // Headers are the client's: the memory of them has an end.
+      if (known.size < 100) known.set(authority, answer)
+    }
+    return answer
+  }
+}
+
+/** Says of an Origin header whether its pages may use the server; `authority` is the request's Host. */
+export function originCheck(allowOrigin: GuardOptions['allowOrigin']): (origin: string, authority: string) => boolean {
+  const listed = typeof allowOrigin === 'string' ? allowOrigin.split(',') : (allowOrigin ?? [])
+  const allowed = new Set(listed.map(origin => origin.trim().toLowerCase().replace(/\/$/, '')))
+  if (allowed.has('*')) return () => true
+  return (origin, authority) => {
+    const lower = origin.trim().toLowerCase()
+    if (allowed.has(lower)) return true
+    const [, own = ''] = /^https?:\/\/([^/]+)$/.exec(lower) ?? []
+    if (own === '') return false
+    return isLoopback(hostOf(own)) || own === authority.trim().toLowerCase()
+  }
+}
+
+/** Web actions, and the gateway's APIs on the main port, are for every page: they say themselves what pages may do. */
+function isForPages(path: string): boolean {
+  return path.startsWith('/api/v1/web/') || (path.startsWith('/api/') && !/^\/api\/(?:v1(?:\/|$)|$)/.test(path))
+}
+
+/**
+ * Answers 421 to a Host that is not the server's, and 403 without CORS headers to an Origin that may not use it. To be
+ * used right below `transid`, on the gateway's own port with `openToPages`.
+ */
+export function guard(options: GuardOptions & { readonly openToPages?: boolean }): MiddlewareHandler<Env> {
+  const hostAllowed = hostCheck(options.allowedHosts)
+  const originAllowed = originCheck(options.allowOrigin)
+  return async (c, next) => {
+    const authority = c.req.header('host')
+    if (authority !== undefined && !hostAllowed(authority)) {
+      throw new WhiskError('misdirected', messages.hostRefused(hostOf(authority)), { rejection: true })
+    }
+    const origin = c.req.header('origin')
+    if (origin !== undefined && !options.openToPages && !originAllowed(origin, authority ?? '')) {
+      if (!isForPages(c.req.path)) {
+        throw new WhiskError('forbidden', messages.originRefused(origin), { rejection: true })
+      }
+    }
+    await next()
+  }
+}
