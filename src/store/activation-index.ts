@@ -1,6 +1,6 @@
 // Which records a query means: the index of activations, in segments.
 //
-// A segment is a run of SEGMENT_RECORDS sequence numbers. New index entries all fall into the last segment, a range
+// A segment is a run of 2 ** SEGMENT_BITS sequence numbers. New index entries all fall into the last segment, a range
 // of a few hundred pages, so that inserting costs the same however many records there are. When a segment is full its
 // entries are counted once by namespace and name. Counting a range of time then adds up segments that lie inside it
 // and walks the few that straddle its ends; listing visits segments from the latest `start` backwards and stops at
@@ -12,7 +12,6 @@ import type { ActivationQuery } from './store.ts'
 
 /** 2 to the power of this many records make a segment. */
 const SEGMENT_BITS = 13
-const SEGMENT_RECORDS = 2 ** SEGMENT_BITS
 
 /** One entry: where the record is, and what it is sorted by. */
 export interface Hit {
@@ -98,9 +97,11 @@ const statements = ({ db }: Connection) => ({
   ),
 })
 
-/** All but the reading ones belong inside `connection.write`. */
-export function activationIndex(connection: Connection): ActivationIndex {
+/** All but the reading ones belong inside `connection.write`. `segmentBits` belongs to the data: only tests differ. */
+export function activationIndex(connection: Connection, segmentBits = SEGMENT_BITS): ActivationIndex {
   const sql = statements(connection)
+  const segmentRecords = 2 ** segmentBits
+  const segmentOf = (seq: number) => Math.floor(seq / segmentRecords)
   let state: { open: number; next: number } | undefined
   let total: number | undefined
   connection.onRollback(() => {
@@ -112,7 +113,7 @@ export function activationIndex(connection: Connection): ActivationIndex {
     if (!state) {
       const open = sql.open.get()?.segment ?? 0
       // The newest records may have been deleted; what follows must not fall into a closed segment.
-      const next = Math.max((sql.last.get()?.seq ?? 0) + 1, open * SEGMENT_RECORDS)
+      const next = Math.max((sql.last.get()?.seq ?? 0) + 1, open * segmentRecords)
       state = { open, next }
     }
     return state
@@ -146,7 +147,7 @@ export function activationIndex(connection: Connection): ActivationIndex {
     next: () => current().next,
     add(seq, namespace, [name = '', ...others], start) {
       const now = current()
-      const segment = seq >>> SEGMENT_BITS
+      const segment = segmentOf(seq)
       if (segment !== now.open) {
         sql.close.run({ segment: now.open })
         sql.setOpen.run({ segment })
@@ -158,7 +159,7 @@ export function activationIndex(connection: Connection): ActivationIndex {
       if (total !== undefined) total++
     },
     remove(seq, namespace, names, start) {
-      const segment = seq >>> SEGMENT_BITS
+      const segment = segmentOf(seq)
       for (const name of ['', ...names]) {
         sql.remove.run({ segment, namespace, name, start, seq })
         if (segment === current().open) continue
@@ -171,7 +172,7 @@ export function activationIndex(connection: Connection): ActivationIndex {
       const { limit = Number.MAX_SAFE_INTEGER, skip = 0 } = query
       const range = toRange(query)
       const runs = sql.runs.all(range).sort((a, b) => b.last - a.last)
-      const leap = leapOver(runs, skip - SEGMENT_RECORDS)
+      const leap = leapOver(runs, skip - segmentRecords)
       if (leap === undefined) return newest(range, runs, skip + limit).slice(skip)
       const left = skip - count({ ...range, since: leap + 1 })
       const shorter = { ...range, upto: Math.min(range.upto, leap) }

@@ -50,10 +50,10 @@ const statements = ({ db }: Connection) => ({
 
 export function activationStore(
   connection: Connection,
-  { clock, queue }: { clock: Pick<Clock, 'now'>; queue: Queue },
+  { clock, queue, segmentBits }: { clock: Pick<Clock, 'now'>; queue: Pick<Queue, 'remove'>; segmentBits?: number },
 ): Activations {
   const sql = statements(connection)
-  const index = activationIndex(connection)
+  const index = activationIndex(connection, segmentBits)
   /** Records whose logs are on the way: where they are. */
   const pending = new Map<string, number>()
   connection.onRollback(() => pending.clear())

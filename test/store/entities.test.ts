@@ -62,6 +62,21 @@ describe('entities', () => {
     expect(again.entities.get('guest/hello')).toBe(again.entities.get('guest/hello'))
   })
 
+  it('are as they were after a transaction that failed', () => {
+    const { store } = memoryStore()
+    const action = anAction()
+    store.entities.put(action)
+    const failing = () =>
+      store.transaction(() => {
+        store.entities.put(anAction({ version: '0.0.2' }))
+        store.entities.put(anAction({ name: 'new' }))
+        throw new Error('undo')
+      })
+    expect(failing).toThrow('undo')
+    expect(store.entities.get('guest/hello')).toEqual(action)
+    expect(store.entities.get('guest/new')).toBeUndefined()
+  })
+
   it('go when they are deleted', () => {
     const { store } = memoryStore()
     store.entities.put(anAction())

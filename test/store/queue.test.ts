@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { JsonNumber } from '../../src/entity/json.ts'
+import { aQueued } from '../builders.ts'
+import { memoryStore } from './open-memory.ts'
+import { reopened } from './reopened.ts'
+
+describe('the queue mirror', () => {
+  it('gives all entries to the next server, in the order of acceptance', () => {
+    const { store, reopen } = reopened()
+    const entries = [
+      aQueued({ acceptedAt: 3, message: { payload: { price: new JsonNumber('1.0') } } }),
+      aQueued({ acceptedAt: 1, type: 'trigger', entity: 'guest/ring' }),
+      aQueued({ acceptedAt: 2, state: 'started' }),
+    ]
+    for (const entry of entries) store.queue.put(entry)
+    expect(store.queue.all()).toEqual(entries)
+    expect(reopen().queue.all()).toEqual(entries)
+  })
+
+  it('tells what had started', () => {
+    const { store, reopen } = reopened()
+    const [first, second] = [aQueued(), aQueued()]
+    store.queue.put(first)
+    store.queue.put(second)
+    store.queue.started(second.activationId)
+    store.queue.started(second.activationId)
+    store.queue.started('0'.repeat(32))
+    expect(
+      reopen()
+        .queue.all()
+        .map(entry => entry.state),
+    ).toEqual(['queued', 'started'])
+  })
+
+  it('removes entries, also those of a former server', () => {
+    const { store, reopen } = reopened()
+    const [first, second] = [aQueued({ state: 'started' }), aQueued()]
+    store.queue.put(first)
+    store.queue.put(second)
+    const next = reopen()
+    next.queue.remove(first.activationId)
+    next.queue.remove(first.activationId)
+    expect(next.queue.all()).toEqual([second])
+    next.queue.remove(second.activationId)
+    const third = aQueued()
+    next.queue.put(third)
+    expect(reopen().queue.all()).toEqual([third])
+  })
+
+  it('replaces an entry that is put again', () => {
+    const { store } = memoryStore()
+    const entry = aQueued()
+    store.queue.put({ ...entry, state: 'started' })
+    store.queue.put(entry)
+    expect(store.queue.all()).toEqual([entry])
+  })
+
+  it('forgets what was rolled back', () => {
+    const { store } = memoryStore()
+    const [kept, lost] = [aQueued(), aQueued()]
+    store.queue.put(kept)
+    const failing = () =>
+      store.transaction(() => {
+        store.queue.put(lost)
+        store.queue.remove(kept.activationId)
+        throw new Error('undo')
+      })
+    expect(failing).toThrow('undo')
+    store.queue.remove(lost.activationId)
+    expect(store.queue.all()).toEqual([kept])
+    store.queue.remove(kept.activationId)
+    expect(store.queue.all()).toEqual([])
+  })
+})
