@@ -1,12 +1,12 @@
 // The data plane of the API gateway: calls of APIs, from their address to the backend's answer.
 
-import { randomBytes } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import type { Clock } from '../clock.ts'
 import { WhiskError } from '../errors.ts'
 import type { Dispatch } from '../http/dispatch.ts'
 import type { Env } from '../http/env.ts'
 import { bodyOf, firstHeader, incomingOf, rawHeadersOf } from '../http/raw-request.ts'
+import { transactionId } from '../http/transid.ts'
 import type { Logger } from '../log.ts'
 import type { Apis, LiveApi } from './apis.ts'
 import { type GatewayCall, onward } from './forward.ts'
@@ -35,11 +35,14 @@ export interface DataPlane {
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-export const refusal = (status: number, message: string, headers: Record<string, string> = {}): Response =>
-  new Response(`${JSON.stringify({ status, message: `Error: ${message}` })}\n`, {
+/** A refusal of the gateway itself. OpenWhisk: it carries no transaction id. */
+function refuse(c: Context<Env>, status: number, message: string, headers: Record<string, string> = {}): Response {
+  c.set('hideTransid', true)
+  return new Response(`${JSON.stringify({ status, message: `Error: ${message}` })}\n`, {
     status,
     headers: { 'Content-Type': JSON_TYPE, ...headers },
   })
+}
 
 const failure = (status: 500 | 502): Response =>
   new Response(JSON.stringify({ code: status, message: say.oops }), {
@@ -71,18 +74,19 @@ export function createDataPlane(deps: GatewayDeps): DataPlane {
 
     async call(c, tenant, path) {
       const found = path === '' || path === '/' ? undefined : findResource(deps.apis.served(tenant), path)
-      if (!found) return refusal(404, say.notFound)
+      if (!found) return refuse(c, 404, say.notFound)
       const call = toCall(c, path, deps.clock)
       const cors = found.api.cors === 'enabled' ? ownCors(call) : {}
       if (call.method === 'OPTIONS' && found.api.cors === 'enabled') return preflight(call, cors)
       const operation = found.resource.operations.get(call.method)
-      if (!operation) return refusal(404, say.verbUnknown, cors)
-      return answered(deps, policies, { call, tenant, found, operation, cors })
+      if (!operation) return refuse(c, 404, say.verbUnknown, cors)
+      return answered(deps, policies, { c, call, tenant, found, operation, cors })
     },
   }
 }
 
 interface Chosen {
+  readonly c: Context<Env>
   readonly call: GatewayCall
   readonly tenant: string
   readonly found: Match<LiveApi>
@@ -91,11 +95,11 @@ interface Chosen {
 }
 
 async function answered(deps: GatewayDeps, policies: Policies, chosen: Chosen): Promise<Response> {
-  const { call, tenant, found, operation, cors } = chosen
+  const { c, call, tenant, found, operation, cors } = chosen
   try {
     policies.check(tenant, found.api, call.rawHeaders)
   } catch (error) {
-    if (error instanceof GatewayRefusal) return refusal(error.status, error.message, cors)
+    if (error instanceof GatewayRefusal) return refuse(c, error.status, error.message, cors)
     throw error
   }
   const { backend } = operation
@@ -106,7 +110,7 @@ async function answered(deps: GatewayDeps, policies: Policies, chosen: Chosen): 
     const response = on.type === 'webAction' ? await deps.dispatch(on.request) : await callOutside(on.url, on.request)
     return withCors(response, found.api.cors, cors)
   } catch (error) {
-    if (error instanceof WhiskError) return refusal(error.status, error.message, cors)
+    if (error instanceof WhiskError) return refuse(c, error.status, error.message, cors)
     deps.log.error('the gateway could not reach a backend', { transid: call.transid, error })
     return failure(backend.url.includes('/api/v1/web/') ? 500 : 502)
   }
@@ -134,14 +138,7 @@ function withCors(response: Response, mode: ServedApi['cors'], cors: Record<stri
   return response
 }
 
-const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-
-const newTransid = (): string => Array.from(randomBytes(32), byte => ALPHANUMERIC[byte % ALPHANUMERIC.length]).join('')
-
-function transidOf(c: Context<Env>, rawHeaders: readonly string[]): string {
-  const given = firstHeader(rawHeaders, 'x-request-id')
-  return given && !given.startsWith('sid_') ? given : (c.get('transid') ?? newTransid())
-}
+const transidOf = (c: Context<Env>): string => c.get('transid') ?? transactionId(c.req.header('x-request-id'))
 
 function toCall(c: Context<Env>, path: string, clock: Clock): GatewayCall {
   const rawHeaders = rawHeadersOf(c)
@@ -154,7 +151,7 @@ function toCall(c: Context<Env>, path: string, clock: Clock): GatewayCall {
     query: queryStart < 0 ? undefined : target.slice(queryStart + 1),
     rawHeaders,
     body: bodyOf(c),
-    transid: transidOf(c, rawHeaders),
+    transid: transidOf(c),
     startedAt: clock.now(),
     client: {
       address: incomingOf(c)?.socket.remoteAddress ?? '127.0.0.1',
@@ -180,23 +177,21 @@ export function tenantPath(url: string): { tenant: string; path: string } | unde
 /** Routes of the gateway's own port; `management` serves what is below `/v2`. */
 export function gatewayRoutes(plane: DataPlane, management: Hono<Env>): Hono<Env> {
   const routes = new Hono<Env>()
-  routes.onError(error => {
-    if (error instanceof GatewayRefusal) return refusal(error.status, error.message)
+  routes.onError((error, c) => {
+    if (error instanceof GatewayRefusal) return refuse(c, error.status, error.message)
     throw error
   })
   const plain = (c: Context<Env>, text: string): Response =>
-    new Response(`${text}\n`, {
-      headers: { 'Content-Type': 'text/plain', 'X-Request-Id': transidOf(c, rawHeadersOf(c)) },
-    })
+    new Response(`${text}\n`, { headers: { 'Content-Type': 'text/plain', 'X-Request-Id': transidOf(c) } })
   routes.route('/v2', management)
   routes.all('/api', c => plain(c, say.managedEndpoints))
   routes.get('/health', c => plain(c, say.ready))
   routes.get('/v1/health-check', c => plain(c, say.ready))
   routes.all('/api/*', async c => {
     const address = tenantPath(c.req.url)
-    return address ? plane.call(c, address.tenant, address.path) : refusal(404, say.notFound)
+    return address ? plane.call(c, address.tenant, address.path) : refuse(c, 404, say.notFound)
   })
-  routes.all('*', () => refusal(404, say.notFound))
+  routes.all('*', c => refuse(c, 404, say.notFound))
   return routes
 }
 

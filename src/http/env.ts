@@ -10,5 +10,7 @@ export interface Env {
     startedAt: number
     /** Set below the authentication middleware. */
     identity: Identity
+    /** Set where the answer is not to show the transaction id: refusals of the API gateway. */
+    hideTransid?: true
   }
 }

@@ -7,6 +7,9 @@ import { messages } from '../messages.ts'
 import type { BodyReader } from './dispatch.ts'
 import type { Env } from './env.ts'
 
+/** What the reference's server takes of any body. */
+const SERVER_MAX_BYTES = 50 * 1024 * 1024
+
 const tooLarge = (actual: number, limit: number): WhiskError =>
   new WhiskError('tooLarge', messages.requestTooLarge(actual, limit))
 
@@ -30,6 +33,9 @@ function incomingBody(incoming: IncomingMessage): BodyReader | undefined {
     return undefined
   }
   return limit => {
+    if (declared !== undefined && Number(declared) > SERVER_MAX_BYTES) {
+      throw new WhiskError('badRequest', messages.requestBeyondServer, { rejection: true })
+    }
     if (declared !== undefined && Number(declared) > limit) throw tooLarge(Number(declared), limit)
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []

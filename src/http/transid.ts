@@ -33,13 +33,13 @@ export function transactionId(header: string | undefined): string {
   return header === undefined || header === '' || header.startsWith('sid_') ? newTransactionId() : header
 }
 
-/** Sets `transid` and `startedAt`, and shows the id on every response. The outermost middleware. */
+/** Sets `transid` and `startedAt`, and shows the id on every response that does not hide it. The outermost middleware. */
 export function transid(clock: Pick<Clock, 'now'>): MiddlewareHandler<Env> {
   return async (c, next) => {
     const id = transactionId(c.req.header('x-request-id'))
     c.set('transid', id)
     c.set('startedAt', clock.now())
     await next()
-    if (!c.res.headers.has('x-request-id')) c.res.headers.set('X-Request-ID', id)
+    if (!c.get('hideTransid') && !c.res.headers.has('x-request-id')) c.res.headers.set('X-Request-ID', id)
   }
 }

@@ -8,6 +8,7 @@ import type { Throttler } from '../entitlement/throttler.ts'
 import type { WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import type { JsonObject } from '../entity/json.ts'
+import { namespaceLimits, type SystemLimits } from '../entity/limits.ts'
 import { WhiskError } from '../errors.ts'
 import type { Dispatch, WebActionRequest } from '../http/dispatch.ts'
 import { firstHeader } from '../http/raw-request.ts'
@@ -16,7 +17,7 @@ import type { Store } from '../store/store.ts'
 import { type WebSettings, webSettings } from './annotations.ts'
 import { errorBody, type HeaderLines, respond, respondWith } from './answer.ts'
 import { REST_CORS, webCors } from './cors.ts'
-import { type Caller, callerOf, unmatched } from './credentials.ts'
+import { callerOf, unmatched } from './credentials.ts'
 import { webArguments, webBody } from './request.ts'
 import { negotiate, toWebAnswer, type WebAnswer } from './response.ts'
 import { parseTarget, removeDotSegments, type WebTarget } from './url.ts'
@@ -26,13 +27,9 @@ export interface WebDeps {
   readonly invoker: Pick<Invoker, 'invoke'>
   readonly entitlement: Pick<Entitlement, 'check'>
   readonly throttler: Pick<Throttler, 'checkInvoke'>
-  /** The largest body, in bytes, that a namespace may be sent. */
-  readonly maxPayloadBytes: (identity: Identity) => number
+  readonly limits: SystemLimits
   readonly clock: Clock
 }
-
-/** How long a caller waits for an action; OpenWhisk has no parameter for it here. */
-const MAX_WAIT_MS = 60_000
 
 const METHODS = ['GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'PATCH']
 
@@ -40,7 +37,7 @@ const METHODS = ['GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'PATCH']
 interface Call {
   readonly request: WebActionRequest
   readonly target: WebTarget
-  readonly caller: Caller
+  readonly caller: Identity | undefined
   readonly owner: Identity
   readonly resolved: ResolvedAction
   readonly settings: WebSettings
@@ -66,7 +63,7 @@ const fallbackOptions = (request: WebActionRequest): Response =>
 /** Runs web actions. Rejects only for what is neither the request's nor the action's fault. */
 export function createDispatch(deps: WebDeps): Dispatch {
   /** Up to the check of the length: everything here fails without CORS headers. */
-  function begin(request: WebActionRequest, target: WebTarget, caller: Caller): Call {
+  function begin(request: WebActionRequest, target: WebTarget, caller: Identity | undefined): Call {
     const owner = deps.store.subjects.identityByNamespace(target.namespace)
     const resolved = owner && find(deps.store, target.action)
     const settings = resolved && webSettings(resolved)
@@ -87,12 +84,12 @@ export function createDispatch(deps: WebDeps): Dispatch {
       request,
       rest: target.rest,
       body: webBody(request, bytes),
-      user: typeof caller === 'object' ? caller.namespace.name : undefined,
+      user: caller?.namespace.name,
       raw: settings.raw,
       immutable: settings.immutable,
     })
     const invocation = invoke(call, payload)
-    const activation = await withinWait(deps.clock, invocation.done)
+    const activation = await withinWait(deps, invocation.done)
     return activation ? finished(call, invocation, activation) : unfinished(call, invocation)
   }
 
@@ -112,15 +109,15 @@ export function createDispatch(deps: WebDeps): Dispatch {
   }
 
   return async request => {
-    const caller = callerOf(deps.store.subjects, firstHeader(request.rawHeaders, 'authorization'))
+    const authorization = firstHeader(request.rawHeaders, 'authorization')
     let call: Call | undefined
     try {
       if (!METHODS.includes(request.method)) throw methodNotAllowed()
       const target = parseTarget(removeDotSegments(request.path))
       if (!target && request.method === 'OPTIONS') return fallbackOptions(request)
-      if (!target) throw unmatched(caller)
-      const begun = begin(request, target, caller)
-      const bytes = request.body ? await request.body(deps.maxPayloadBytes(begun.owner)) : NO_BYTES
+      if (!target) throw unmatched(deps.store, authorization)
+      const begun = begin(request, target, callerOf(deps.store, authorization))
+      const bytes = request.body ? await request.body(maxPayload(deps.limits, begun.owner)) : NO_BYTES
       call = begun
       return await run(begun, bytes)
     } catch (error) {
@@ -129,6 +126,10 @@ export function createDispatch(deps: WebDeps): Dispatch {
     }
   }
 }
+
+/** How large a body may be, in bytes. */
+const maxPayload = (limits: SystemLimits, { limits: own }: Identity): number =>
+  own.maxPayloadSize === undefined ? limits.maxPayload : namespaceLimits(limits, own).maxPayload
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -151,7 +152,7 @@ const methodNotAllowed = (): WhiskError =>
 function mayCall({ settings, request, caller }: Call): boolean {
   const { access, customOptions } = settings
   if (access === 'open' || (customOptions && request.method === 'OPTIONS')) return true
-  if (access === 'subjects') return typeof caller === 'object'
+  if (access === 'subjects') return caller !== undefined
   return access !== 'nobody' && firstHeader(request.rawHeaders, 'x-require-whisk-auth') === access.secret
 }
 
@@ -163,9 +164,12 @@ function defaultOptions({ request, cors }: Call): Response {
 }
 
 /** The activation when it ends in time. */
-function withinWait(clock: Clock, done: Promise<WhiskActivation>): Promise<WhiskActivation | undefined> {
+function withinWait(
+  { clock, limits }: Pick<WebDeps, 'clock' | 'limits'>,
+  done: Promise<WhiskActivation>,
+): Promise<WhiskActivation | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => resolve(undefined), MAX_WAIT_MS)
+    const timer = clock.setTimeout(() => resolve(undefined), limits.maxBlockingWait)
     done.then(
       activation => {
         timer.cancel()
