@@ -85,7 +85,7 @@ export async function invokeAction(c: Context<Env>, services: ApiServices, reque
   const { store, invoker, limits, clock } = services
   checkPayloadSize(c, services, identity)
   const { blocking, result, timeoutMs } = invokeOptions(query, limits.maxBlockingWait)
-  const payload = await readPayload(c, services, identity)
+  const payload = await readPayload(c)
   const invocation = invoker.invoke({
     identity,
     action: resolveAction(store, id),

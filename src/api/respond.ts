@@ -4,6 +4,7 @@
 import type { Context } from 'hono'
 import { type JsonValue, stringify } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
+import { API_CORS } from '../http/cors.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
 
@@ -35,19 +36,12 @@ function negotiate(c: Context<Env>): void {
   throw new WhiskError('notAcceptable', messages.notAcceptable(JSON_TYPE), { rejection: true })
 }
 
-/** What responses below `/api/v1` that a handler completes carry, beside the transaction id. */
-const CORS = {
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Headers': 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent',
-  'Access-Control-Allow-Methods': 'GET, DELETE, POST, PUT, HEAD',
-} as const
-
 /** A response with compact JSON text; fails with WhiskError `notAcceptable` when a 2xx is not wanted as JSON. */
 export function json(c: Context<Env>, text: string, status = 200, headers?: Record<string, string>): Response {
   if (status < 300) negotiate(c)
   return new Response(text, {
     status,
-    headers: { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...CORS, ...headers },
+    headers: { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS, ...headers },
   })
 }
 
@@ -55,13 +49,13 @@ export function json(c: Context<Env>, text: string, status = 200, headers?: Reco
 export function ok(c: Context<Env>): Response {
   return new Response('OK', {
     status: 200,
-    headers: { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...CORS },
+    headers: { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS },
   })
 }
 
 /** 204, for a trigger that nothing listens to. */
 export function nothing(c: Context<Env>): Response {
-  return new Response(null, { status: 204, headers: { 'X-Request-ID': c.get('transid'), ...CORS } })
+  return new Response(null, { status: 204, headers: { 'X-Request-ID': c.get('transid'), ...API_CORS } })
 }
 
 /** Serialises entities, each object once: the store gives the same one while nothing changes. */

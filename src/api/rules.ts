@@ -9,12 +9,13 @@ import { createRule, decodeRulePut, decodeRuleStatus, ruleJson, updateRule } fro
 import { attachRule, detachRule, ruleOf } from '../entity/trigger.ts'
 import type { EntityReference, RuleStatus, WhiskEntity, WhiskRule, WhiskTrigger } from '../entity/whisk-entity.ts'
 import { WhiskError } from '../errors.ts'
+import { readJson } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import { booleanParameter } from './listing.ts'
 import { writable } from './lookup.ts'
-import { readJson, readPut } from './requests.ts'
+import { readPut } from './requests.ts'
 import { json, ok } from './respond.ts'
 import type { ApiServices } from './services.ts'
 import type { EntityRequest } from './target.ts'
@@ -129,7 +130,7 @@ export async function deleteRule(c: Context<Env>, services: ApiServices, { id }:
 /** Fails with WhiskError `badRequest`, `notFound`, `conflict`. */
 export async function postRule(c: Context<Env>, services: ApiServices, request: EntityRequest): Promise<Response> {
   const { store } = services
-  const status = decodeRuleStatus(await readJson(c, services, request.identity))
+  const status = decodeRuleStatus(await readJson(c))
   const rule = getEntity(store, request.id, 'rule')
   const trigger = triggerOf(store, rule)
   if (statusIn(trigger, request.id) === status) return ok(c)

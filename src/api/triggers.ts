@@ -7,7 +7,7 @@ import type { WhiskTrigger } from '../entity/whisk-entity.ts'
 import type { Env } from '../http/env.ts'
 import { booleanParameter } from './listing.ts'
 import { writable } from './lookup.ts'
-import { readPayload, readPut } from './requests.ts'
+import { checkPayloadSize, readPayload, readPut } from './requests.ts'
 import { json, nothing, textOf } from './respond.ts'
 import type { ApiServices } from './services.ts'
 import type { EntityRequest } from './target.ts'
@@ -52,7 +52,8 @@ function firedHeaders(c: Context<Env>): Record<string, string> {
 /** 202 with an id, or 204 when no rule is active. Fails with WhiskError `tooLarge`, `badRequest`, `notFound` … */
 export async function fireTrigger(c: Context<Env>, services: ApiServices, request: EntityRequest): Promise<Response> {
   const { identity, id } = request
-  const payload = await readPayload(c, services, identity)
+  checkPayloadSize(c, services, identity)
+  const payload = await readPayload(c)
   const trigger = getEntity(services.store, id, 'trigger')
   const fired = services.invoker.fire({
     identity,
