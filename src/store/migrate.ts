@@ -5,7 +5,7 @@ import { ExitError } from '../errors.ts'
 import init from './migrations/0001-init.sql'
 
 /** In the order of versions, beginning with 1. A released migration never changes. */
-const MIGRATIONS: readonly string[] = [init]
+export const MIGRATIONS: readonly string[] = [init]
 
 /** Written into the file's header, to tell ours from others: "OWSK". */
 const APPLICATION_ID = 0x4f57534b
@@ -14,12 +14,12 @@ const APPLICATION_ID = 0x4f57534b
  * Brings the schema up to date. Fails with ExitError 3 when the file is of a newer version or is not ours; with the
  * driver's error when it cannot be read.
  */
-export function migrate(db: Database.Database, path: string): void {
+export function migrate(db: Database.Database, path: string, migrations = MIGRATIONS): void {
   const version = Number(db.pragma('user_version', { simple: true }))
-  if (version > MIGRATIONS.length) {
+  if (version > migrations.length) {
     throw new ExitError(
       3,
-      `${path} has schema version ${version}; this openwhisk-standalone knows versions up to ${MIGRATIONS.length}. ` +
+      `${path} has schema version ${version}; this openwhisk-standalone knows versions up to ${migrations.length}. ` +
         'Use a newer one, or another data directory.',
     )
   }
@@ -30,7 +30,7 @@ export function migrate(db: Database.Database, path: string): void {
     if (tables > 0) throw new ExitError(3, `${path} is a database of another program.`)
     db.pragma(`application_id = ${APPLICATION_ID}`)
   }
-  MIGRATIONS.slice(version).forEach((sql, done) => {
+  migrations.slice(version).forEach((sql, done) => {
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${version + done + 1}`)
