@@ -6,11 +6,9 @@ import { ExitError } from './errors.ts'
 
 const DATABASE = 'openwhisk.db'
 /** What a server puts into its data directory; `--clean` removes nothing else. */
-const OWN_FILES = /^(openwhisk\.db.*|tmp|lock|\.gitignore)$/
+const OWN_FILES = /^(openwhisk\.db.*|\.gitignore)$/
 
 export const databasePath = (dataDir: string): string => join(dataDir, DATABASE)
-/** Working directories of action processes. */
-export const temporaryDirectory = (dataDir: string): string => join(dataDir, 'tmp')
 
 /** Makes the directory when it is missing. Fails with ExitError 3 when it cannot be used. */
 export function prepareDataDir(dataDir: string): void {

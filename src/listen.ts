@@ -32,8 +32,8 @@ export interface Listener {
   readonly addresses: readonly string[]
   /** Listens on one more address; false when it cannot be had. */
   add(host: string): Promise<boolean>
-  /** Accepts nothing more, lets answers under way finish for `graceMs`, then cuts. */
-  close(graceMs: number): Promise<void>
+  /** Accepts nothing more; answers under way may finish until shortly after `until` has settled, then they are cut. */
+  close(until: Promise<unknown>): Promise<void>
 }
 
 /** The port is in use on one of the addresses. */
@@ -91,9 +91,9 @@ async function listenOnce(options: ListenOptions): Promise<Listener> {
         () => true,
         () => false,
       ),
-    async close(graceMs) {
+    async close(until) {
       closing.value = true
-      await Promise.all(servers.map(server => closeServer(server, graceMs)))
+      await Promise.all(servers.map(server => closeServer(server, until)))
     },
   }
 }
@@ -147,16 +147,22 @@ function refusalOf(request: IncomingMessage): [status: number, text: string] | u
 }
 
 const SWEEP_MS = 20
+/** For answers that were decided when the wait ended, and are being written. */
+const GRACE_MS = 250
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+function closeServer(server: Server, until: Promise<unknown>): Promise<void> {
   return new Promise(resolve => {
+    let cut: NodeJS.Timeout | undefined
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
       clearInterval(sweep)
       clearTimeout(cut)
       resolve()
     })
     server.closeIdleConnections()
+    const onSettled = () => {
+      cut = setTimeout(() => server.closeAllConnections(), GRACE_MS).unref()
+    }
+    until.then(onSettled, onSettled)
   })
 }

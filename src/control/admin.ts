@@ -23,10 +23,13 @@ export interface AdminResult {
 /** A failure with its exit code: 1 it cannot be done, 2 it was asked for wrongly. */
 class Refused extends Error {
   readonly exitCode: number
+  /** What was done before. */
+  readonly stdout: string
 
-  constructor(exitCode: number, message: string) {
+  constructor(exitCode: number, message: string, stdout = '') {
     super(message)
     this.exitCode = exitCode
+    this.stdout = stdout
   }
 }
 
@@ -42,7 +45,7 @@ export function runAdmin(subjects: SubjectStore, request: AdminRequest): AdminRe
     return { exitCode: 0, stdout: command(subjects, request), stderr: '' }
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    return { exitCode: error.exitCode, stdout: '', stderr: error.message }
+    return { exitCode: error.exitCode, stdout: error.stdout, stderr: error.message }
   }
 }
 
@@ -188,7 +191,7 @@ function setBlocked(subjects: SubjectStore, { arguments: names }: AdminRequest, 
       done.push(blocked ? say.blocked(name) : say.unblocked(name))
     } else failures.push(say.failed(`${blocked ? 'block' : 'unblock'} "${name}"`))
   }
-  if (failures.length > 0) throw new Refused(failures.length, [...done, ...failures].join('\n'))
+  if (failures.length > 0) throw new Refused(failures.length, failures.join('\n'), done.join('\n'))
   return done.join('\n')
 }
 

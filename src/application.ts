@@ -1,0 +1,240 @@
+// The routes of a server and what is behind them: engine, REST API, web actions, gateway, alarms, catalog, control.
+
+import { readFileSync } from 'node:fs'
+import { Hono } from 'hono'
+import { createApi } from './api/app.ts'
+import { createSystemActions, type SystemActions } from './builtins.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { builtinFactory } from './container/builtin.ts'
+import type { ContainerFactory } from './container/container.ts'
+import { type ControlDependencies, controlRoutes } from './control/routes.ts'
+import type { CloseReport } from './engine/close.ts'
+import { createInvoker, type Engine } from './engine/create.ts'
+import { noMetrics } from './engine/engine-metrics.ts'
+import { createEntitlement } from './entitlement/entitlement.ts'
+import { createThrottler, type Throttler } from './entitlement/throttler.ts'
+import { createActivationIds } from './entity/activation-id.ts'
+import { type JsonObject, parseJson, stringify } from './entity/json.ts'
+import { defaultLimits } from './entity/limits.ts'
+import { type ExecManifest, loadManifest } from './entity/manifest.ts'
+import { ExitError } from './errors.ts'
+import type { EventBus } from './events.ts'
+import type { Routes } from './front.ts'
+import { createGateway } from './gateway/gateway.ts'
+import type { Env } from './http/env.ts'
+import { guard, hostOf } from './http/guard.ts'
+import { onError } from './http/on-error.ts'
+import { routedPath } from './http/target.ts'
+import { transid } from './http/transid.ts'
+import type { Logger } from './log.ts'
+import type { Store } from './store/store.ts'
+import { VERSION } from './version.ts'
+import { createDispatch, webRoutes } from './web/routes.ts'
+
+export interface ApplicationDependencies {
+  config: Config
+  store: Store
+  factories: readonly ContainerFactory[]
+  clock: Clock
+  log: Logger
+  events: EventBus
+  /** Of the control interface. */
+  token: string
+  url: string
+  apihost: string
+  gatewayUrl: string | undefined
+  driver: string
+}
+
+export interface Application extends Routes {
+  /** Continues what a former server left, makes stem cells, takes up schedules. */
+  start(): void
+  close(): Promise<CloseReport>
+}
+
+/** Fails with ExitError 2 when the manifest cannot be read. */
+export function createApplication(dependencies: ApplicationDependencies): Application {
+  const { config, store, factories, clock, log, events, url, apihost, gatewayUrl } = dependencies
+  const manifest = readManifest(config.manifest)
+  const limits = defaultLimits(config.limits, config.userMemory)
+  const entitlement = createEntitlement(store)
+  const throttler = createThrottler(clock, limits)
+  const metrics = noMetrics
+  const root = new Hono<Env>({ getPath: routedPath })
+  const request = inProcess((asked: Request) => root.fetch(asked), url)
+
+  const kind = manifest.resolveKind('nodejs:default')?.kind ?? 'nodejs:20'
+  const system = createSystemActions({ store, clock, log, events, url, apihost, request }, kind)
+  const gateway = createGateway({
+    store,
+    dispatch: asked => dispatch(asked),
+    clock,
+    log,
+    gatewayUrl: () => gatewayUrl ?? url,
+    apiHost: () => new URL(url).host,
+  })
+  gateway.install(kind)
+
+  const invoker = createInvoker(
+    {
+      store,
+      entitlement,
+      throttler,
+      factories: () => factories,
+      builtins: builtinFactory(new Map([...system.handlers, ...gateway.handlers])),
+      manifest: { ...manifest, isNativeImage: image => manifest.blackboxes.includes(image) },
+      limits,
+      clock,
+      log,
+      events,
+      metrics,
+      activationIds: createActivationIds(clock, config.seed),
+    },
+    {
+      userMemoryMb: config.userMemory,
+      queueMemoryBytes: config.queueMemory,
+      idleTimeoutMs: config.idleTimeout,
+      pauseGraceMs: config.pauseGrace,
+      alwaysCold: config.alwaysCold,
+      prewarm: config.prewarm,
+      containerEnv: config.containerEnv,
+      stopTimeoutMs: config.stopTimeout,
+      ephemeral: config.ephemeral,
+    },
+  )
+
+  const webDeps = { store, invoker, entitlement, throttler, limits, clock }
+  const dispatch = createDispatch(webDeps)
+  invoker.recover()
+  const api = createApi({
+    store,
+    invoker,
+    entitlement,
+    throttler,
+    manifest,
+    limits,
+    clock,
+    log,
+    events,
+  })
+  const guarded = {
+    allowedHosts: [...config.allowedHosts, ...config.host, hostOf(url), hostOf(apihost)],
+    allowOrigin: config.allowOrigin,
+  }
+  root.use(transid(clock), guard(guarded))
+  root.onError(onError(log))
+  root.get('/ready', c => c.json(...readiness(store, factories)))
+  root.route('/api/v1/web', webRoutes(webDeps, dispatch))
+  root.route('/_control/v1', controlRoutes(controlOf(dependencies, { invoker, throttler, system })))
+  root.route('/', gateway.mainRoutes)
+  root.route('/', api)
+
+  const outer = new Hono<Env>({ getPath: routedPath })
+  outer.use(transid(clock), guard({ ...guarded, openToPages: true }))
+  outer.onError(onError(log))
+  outer.route('/', gateway.routes)
+
+  return {
+    fetch: (asked, env) => root.fetch(asked, env),
+    gatewayFetch: (asked, env) => outer.fetch(asked, env),
+    start() {
+      invoker.start()
+      system.start().catch(error => log.error('stored schedules could not be taken up', { error }))
+    },
+    async close() {
+      system.close()
+      return invoker.close()
+    },
+  }
+}
+
+function readManifest(path: string | undefined): ExecManifest {
+  if (path === undefined) return loadManifest()
+  try {
+    return loadManifest(parseJson(readFileSync(path, 'utf8')))
+  } catch (error) {
+    if (error instanceof ExitError) throw error
+    throw new ExitError(2, `--manifest ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Requests to our own REST API, for feeds: without a socket, but through everything else. */
+function inProcess(fetch: (request: Request) => Response | Promise<Response>, url: string) {
+  return async (method: string, path: string, apikey: string, body?: JsonObject) => {
+    const response = await fetch(
+      new Request(new URL(path, url), {
+        method,
+        headers: {
+          authorization: `Basic ${Buffer.from(apikey).toString('base64')}`,
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        body: body && stringify(body),
+      }),
+    )
+    const text = await response.text()
+    return { status: response.status, body: jsonOrText(text) }
+  }
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** What `/ready` answers: 503 with reasons while something that every invoke needs is missing. */
+function readiness(store: Store, factories: readonly ContainerFactory[]): [body: object, status: 200 | 503] {
+  const reasons = [
+    ...(store.healthy ? [] : ['store: the last write failed']),
+    ...(factories.some(factory => factory.healthy()) ? [] : ['driver: the container engine does not answer']),
+    ...(store.subjects.identityByNamespace('guest') ? [] : ['accounts: there is no guest']),
+  ]
+  return reasons.length === 0 ? [{ ready: true }, 200] : [{ ready: false, reasons }, 503]
+}
+
+interface ControlParts {
+  invoker: Engine
+  throttler: Throttler
+  system: SystemActions
+}
+
+/** How long `idle` waits before it looks again by itself. */
+const IDLE_POLL_MS = 20
+
+function controlOf(
+  { store, clock, events, token, factories, driver, url, gatewayUrl }: ApplicationDependencies,
+  { invoker, throttler, system }: ControlParts,
+): ControlDependencies {
+  return {
+    token,
+    store,
+    clock,
+    events,
+    status: () => ({
+      version: VERSION,
+      url,
+      gateway: gatewayUrl,
+      driver,
+      healthy: factories.every(f => f.healthy()),
+      ...invoker.status(),
+    }),
+    recycle: action => invoker.recycle(action),
+    async idle(namespace) {
+      const uuid = store.subjects.identityByNamespace(namespace)?.namespace.uuid
+      while (uuid !== undefined && throttler.inFlight(uuid) > 0) {
+        await new Promise(resolve => setTimeout(resolve, IDLE_POLL_MS))
+      }
+      await invoker.settledNamespace(namespace)
+    },
+    async restored(namespace, entityIds) {
+      invoker.entitiesChanged(entityIds)
+      await system.reload(namespace)
+    },
+    settled: ids => invoker.settled(ids),
+  }
+}

@@ -1,0 +1,73 @@
+// `--help`: one screen with every option by group, the other commands, examples and exit codes.
+
+import { type ConfigKey, GROUPS, OPTIONS, type Option } from '../config-options.ts'
+import { VERSION } from '../version.ts'
+import type { Paint } from './terminal.ts'
+
+/** Options that share a line with the one before the arrow, to save room. */
+const COMPANIONS: Readonly<Partial<Record<ConfigKey, ConfigKey>>> = {
+  cert: 'key',
+  verbose: 'quiet',
+  apiGwPort: 'apiGw',
+}
+
+/** Lines that say more than the options' own help. */
+const SHARED_HELP: Readonly<Partial<Record<ConfigKey, string>>> = {
+  cert: 'certificate and private key (PEM)',
+  verbose: 'log level debug, or error',
+  apiGwPort: 'port of the API gateway (3234, or any beside another --port), or none',
+}
+
+const COLUMN = 33
+
+export function helpText(paint: Paint): string {
+  return [
+    `openwhisk-standalone ${VERSION}: the whole Apache OpenWhisk platform in one process`,
+    '',
+    `${paint.bold('Usage')}  openwhisk-standalone [start] [options]      serve the API; Ctrl-C stops`,
+    '       openwhisk-standalone COMMAND --help         more on one command',
+    ...GROUPS.flatMap(group => ['', ...groupLines(group, paint)]),
+    '',
+    paint.bold('Commands'),
+    '  user create|get|delete|list|block|unblock|whois   limits get|set|delete   as wskadmin',
+    '  status   wait   doctor   completion SHELL',
+    '',
+    `${paint.bold('Examples')}`,
+    '  openwhisk-standalone --port 0 --ephemeral         any free port, nothing on disk',
+    '  openwhisk-standalone --driver process -m runtimes.json',
+    '  OPENWHISK_PORT=4000 openwhisk-standalone          every flag has a variable; a config file',
+    '                                                    is openwhisk.config.json: { "port": 4000 }',
+    `${paint.bold('Exit codes')}`,
+    '  0 done  1 failed  2 wrong usage or Node.js  3 data directory in use, too new or unreadable',
+    '  4 port taken  5 demanded driver not available  130/143 second signal',
+  ].join('\n')
+}
+
+function groupLines(group: (typeof GROUPS)[number], paint: Paint): string[] {
+  const lines = [paint.bold(group)]
+  const companions = new Set(Object.values(COMPANIONS))
+  for (const key of Object.keys(OPTIONS) as ConfigKey[]) {
+    const option: Option<unknown> = OPTIONS[key]
+    if (option.group !== group || option.flag === undefined || companions.has(key)) continue
+    const companion = COMPANIONS[key]
+    const flags = companion === undefined ? flagText(option) : `${flagText(option)}, ${flagText(OPTIONS[companion])}`
+    lines.push(line(flags, SHARED_HELP[key] ?? option.help))
+  }
+  return [...lines, ...(EXTRA[group] ?? []).map(([flags, help]) => line(flags, help))]
+}
+
+/** Flags that are about the command itself and no part of the settled configuration. */
+const EXTRA: Readonly<Partial<Record<(typeof GROUPS)[number], readonly (readonly [string, string])[]>>> = {
+  Server: [['-c, --config-file FILE', 'JSON of these options (openwhisk.config.json, package.json#openwhisk)']],
+  Log: [
+    ['--print-config', 'show every value and where it came from'],
+    ['-V, --version, -h, --help', ''],
+  ],
+}
+
+const line = (flags: string, help: string) => `  ${flags.padEnd(COLUMN)} ${help}`.trimEnd()
+
+function flagText({ flag, short, argument }: Option<unknown>): string {
+  const long = argument === undefined ? `--${flag}` : `--${flag} ${argument}`
+  return short === undefined ? long : `-${short}, ${long}`
+}

@@ -1,0 +1,46 @@
+// The command line: registers the commands, and turns failures into one sentence and an exit code.
+
+import { Command, CommanderError } from 'commander'
+import { helpText } from './cli/help.ts'
+import * as start from './cli/start.ts'
+import { createPaint, print, wantsColor } from './cli/terminal.ts'
+import { ExitError, WhiskError } from './errors.ts'
+import { VERSION } from './version.ts'
+
+/** Runs the command line and sets the exit code. The process ends when nothing is left to do. */
+export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  // A reader that went away (`| head`) is no reason to die with a stack.
+  process.stdout.on('error', () => process.exit(0))
+  try {
+    await createProgram().parseAsync([...argv])
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}
+
+export function createProgram(): Command {
+  const program = new Command('openwhisk-standalone')
+    .version(VERSION, '-V, --version')
+    .configureHelp({ formatHelp: () => `${helpText(createPaint(wantsColor(process.stdout)))}\n` })
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .enablePositionalOptions()
+  program.configureOutput({ writeOut: text => print(text.replace(/\n$/, '')) })
+  start.register(program)
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
+  return program
+}
+
+/** Prints a failure on stderr and returns its exit code. */
+function report(error: unknown): number {
+  // Commander has printed its own sentence; its exit code 1 for wrong usage is 2 here.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof ExitError || error instanceof WhiskError) {
+    process.stderr.write(`openwhisk-standalone: ${error.message}\n`)
+    return error instanceof ExitError ? error.exitCode : 1
+  }
+  process.stderr.write(
+    `openwhisk-standalone: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
+  return 1
+}

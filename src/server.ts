@@ -1,0 +1,175 @@
+// Wires the parts into one running server; the one place that knows all of them.
+
+import { randomBytes } from 'node:crypto'
+import { type Account, GUEST, installAccounts } from './accounts.ts'
+import { createApplication } from './application.ts'
+import { type Clock, realClock } from './clock.ts'
+import type { Config } from './config.ts'
+import { chooseDrivers, type Drivers } from './drivers.ts'
+import type { CloseReport } from './engine/close.ts'
+import { ExitError } from './errors.ts'
+import { EventBus } from './events.ts'
+import { createFront } from './front.ts'
+import { type Listener, listen, PortTaken } from './listen.ts'
+import { type Logger, silentLogger } from './log.ts'
+import { startRetention } from './retention.ts'
+import { runDirectory, writeRunFile } from './run-file.ts'
+import { openState } from './state.ts'
+import { VERSION } from './version.ts'
+import { createVirtualClock } from './virtual-clock.ts'
+
+export interface Overrides {
+  log?: Logger
+  clock?: Clock
+  /** Whether commands of this user can find the server; true unless said. */
+  runFile?: boolean
+}
+
+export interface RunningServer {
+  /** `http://localhost:3233` */
+  readonly url: string
+  /** Where actions reach the API. */
+  readonly apihost: string
+  /** Base URL of the gateway's own port. */
+  readonly gateway: string | undefined
+  readonly port: number
+  /** Key of `guest`: `uuid:key`. */
+  readonly auth: string
+  readonly accounts: readonly Account[]
+  /** Bearer token of the control interface. */
+  readonly token: string
+  readonly driver: { readonly name: 'docker' | 'process'; readonly reason: string }
+  /** Undefined when nothing is on disk. */
+  readonly dataDir: string | undefined
+  readonly events: EventBus
+  readonly clock: Clock
+  /** Work that nobody waits for: stem cells, code that the first request needs. Call once, when ready was said. */
+  afterReady(): void
+  /** Ends what runs within the stop timeout, removes every container, keeps the state. Idempotent. */
+  close(): Promise<CloseReport>
+}
+
+/** Names for loopback, when no `--host` says otherwise; IPv6 may be off. */
+const LOOPBACK = ['127.0.0.1', '::1']
+
+/**
+ * Resolves when the API answers. Fails with ExitError: 2 for files it cannot read, 3 for the data directory, 4 for a
+ * port that is taken, 5 for a driver that is not available; nothing is left behind then.
+ */
+export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
+  const log = overrides.log ?? silentLogger
+  const clock = overrides.clock ?? (config.clock === 'virtual' ? createVirtualClock() : realClock)
+  const instanceId = randomBytes(6).toString('hex')
+  const token = randomBytes(24).toString('base64url')
+  const events = new EventBus()
+  const cleanup: (() => unknown)[] = []
+  const scheme = config.https ? 'https' : 'http'
+
+  try {
+    const front = createFront(log)
+    const tls = config.https ? await openTls(config) : undefined
+    const hosts = config.host.length > 0 ? config.host : LOOPBACK
+    const optionalHosts = config.host.length > 0 ? [] : LOOPBACK.slice(1)
+    const listenOn = (port: number, handler: typeof front.api) =>
+      listen({ hosts, optionalHosts, port, tls, handler }).catch(portTaken)
+    const listener = await listenOn(config.port, front.api)
+    cleanup.push(() => listener.close(Promise.resolve()))
+    const gateway = config.apiGw ? await listenOn(config.apiGwPort, front.gateway) : undefined
+    cleanup.push(() => gateway?.close(Promise.resolve()))
+
+    const state = openState(config, { clock, log })
+    cleanup.push(() => state.close())
+    const accounts = installAccounts(state.store.subjects, config.users)
+    const url = `${scheme}://${urlHost(config.host[0])}:${listener.port}`
+    const gatewayUrl = gateway && `${scheme}://${urlHost(config.host[0])}:${gateway.port}`
+    const apiHost = (host: string) => `${scheme}://${host}:${listener.port}`
+
+    const drivers = await chooseDrivers(config, { instanceId, log, apiHost })
+    cleanup.push(() => Promise.all(drivers.factories.map(factory => factory.close())))
+    if (config.host.length === 0) await listenForCallbacks(drivers, listener, gateway)
+    const apihost = apiHost(drivers.actionHost)
+
+    const application = createApplication({
+      config,
+      store: state.store,
+      factories: drivers.factories,
+      clock,
+      log,
+      events,
+      token,
+      url,
+      apihost,
+      gatewayUrl,
+      driver: drivers.name,
+    })
+    cleanup.push(() => application.close())
+    front.open(application)
+    const retention = startRetention(state.store.activations, config, clock, log)
+    cleanup.push(() => retention.close())
+    await state.store.committed()
+
+    const startedAt = Date.now()
+    const { dataDir } = state
+    const runFile = { pid: process.pid, url, apihost, gateway: gatewayUrl, token, dataDir, version: VERSION, startedAt }
+    const forget = overrides.runFile === false ? () => {} : writeRunFile(listener.port, runFile, runDirectory())
+    // However the process ends: a file that names no living server would only be in the way.
+    process.once('exit', forget)
+
+    let closed: Promise<CloseReport> | undefined
+    const close = async (): Promise<CloseReport> => {
+      retention.close()
+      const stopping = application.close()
+      await Promise.all([listener.close(stopping), gateway?.close(stopping)])
+      const report = await stopping
+      await Promise.all(drivers.factories.map(factory => factory.close()))
+      state.close()
+      forget()
+      process.removeListener('exit', forget)
+      return report
+    }
+    return {
+      url,
+      apihost,
+      gateway: gatewayUrl,
+      port: listener.port,
+      auth: accounts.find(({ namespace }) => namespace === 'guest')?.auth ?? GUEST,
+      accounts,
+      token,
+      driver: { name: drivers.name, reason: drivers.reason },
+      dataDir,
+      events,
+      clock,
+      afterReady() {
+        setImmediate(() => front.warmUp())
+        application.start()
+      },
+      close: () => (closed ??= close()),
+    }
+  } catch (error) {
+    for (const undo of cleanup.reverse()) await undo()
+    throw error
+  }
+}
+
+async function openTls(config: Config) {
+  const { openCertificate } = await import('./tls.ts')
+  return openCertificate(config.cert, config.key)
+}
+
+function portTaken(error: unknown): never {
+  if (!(error instanceof PortTaken)) throw error
+  throw new ExitError(4, `${error.message}; choose another with --port N (0: any free one)`, { cause: error })
+}
+
+/** What a client on this machine writes for the address the server listens on. */
+function urlHost(host: string | undefined): string {
+  if (host === undefined || host === '0.0.0.0' || host === '::') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** Actions in containers reach this machine at an address of their network, not at loopback. */
+async function listenForCallbacks(drivers: Drivers, ...listeners: (Listener | undefined)[]): Promise<void> {
+  const { hostAddress } = drivers
+  if (hostAddress === undefined) return
+  await Promise.all(listeners.map(listener => listener?.add(hostAddress)))
+}
