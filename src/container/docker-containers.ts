@@ -109,7 +109,7 @@ class Fleet {
     const { engine, instanceId } = this.#options
     engine.watch(`${SERVER_LABEL}=${instanceId}`).then(
       events => this.#watching(events),
-      error => (isUnreachable(error) ? this.#lost() : this.#watchLater(WATCH_AGAIN_MS)),
+      error => (isUnanswered(error) ? this.#lost() : this.#watchLater(WATCH_AGAIN_MS)),
     )
   }
 
@@ -178,7 +178,7 @@ class Fleet {
     } catch (error) {
       if (error instanceof EngineError && error.status === 404 && /image/i.test(error.message)) return undefined
       // It may have been made although nobody said so.
-      if (isUnreachable(error)) this.#orphans.add(name)
+      if (isUnanswered(error)) this.#orphans.add(name)
       throw error
     }
     try {
@@ -211,7 +211,7 @@ class Fleet {
       await this.#options.engine.remove(idOrName)
     } catch (error) {
       this.#orphans.add(idOrName)
-      if (isUnreachable(error)) this.#lost()
+      if (isUnanswered(error)) this.#lost()
       else this.#options.log.warn(`could not remove the container ${idOrName}: ${messageOf(error)}`)
     }
   }
@@ -276,7 +276,7 @@ class Fleet {
 
   #explain(error: unknown, image: string): unknown {
     if (!(error instanceof EngineError)) return error
-    if (error.unreachable) this.#lost()
+    if (error.unanswered) this.#lost()
     else if (/executable file not found|no such file or directory/i.test(error.message)) {
       return new ContainerError('command', `executable file not found in image ${image}`, { cause: error })
     }
@@ -293,8 +293,8 @@ function sameAddress(one: { host: string; port: number }, other: { host: string;
   return one.host === other.host && one.port === other.port
 }
 
-function isUnreachable(error: unknown): boolean {
-  return error instanceof EngineError && error.unreachable
+function isUnanswered(error: unknown): boolean {
+  return error instanceof EngineError && error.unanswered
 }
 
 function messageOf(error: unknown): string {

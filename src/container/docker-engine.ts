@@ -2,9 +2,12 @@
 
 import type { Readable } from 'node:stream'
 
+/** The status of an EngineError whose call ran out of time. */
+export const TIMED_OUT = 504
+
 /** An engine that said no, or none that could be reached. */
 export class EngineError extends Error {
-  /** The engine's HTTP status; undefined when it could not be reached. */
+  /** The engine's HTTP status; undefined when it could not be reached, TIMED_OUT when it did not answer in time. */
   readonly status: number | undefined
 
   constructor(status: number | undefined, message: string, options?: ErrorOptions) {
@@ -13,8 +16,9 @@ export class EngineError extends Error {
     this.status = status
   }
 
-  get unreachable(): boolean {
-    return this.status === undefined
+  /** Whether it is unknown what became of the call. */
+  get unanswered(): boolean {
+    return this.status === undefined || this.status === TIMED_OUT
   }
 }
 

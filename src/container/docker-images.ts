@@ -13,7 +13,7 @@ const FAILURE_MEMORY_MS = 30_000
 interface Images {
   /** Before a container is created: pulls where the policy wants it first. Fails with ContainerError `pull`. */
   prepare(image: string, userImage: boolean): Promise<void>
-  /** After the engine said that it has no such image: gets it, or fails with ContainerError `pull`. */
+  /** After the engine said that it has no such image: gets it, or fails with ContainerError `pull` (EngineError when it is gone). */
   fetch(image: string, userImage: boolean): Promise<void>
 }
 
@@ -41,9 +41,10 @@ export function createImages(
     try {
       await engine.pull(imageName(image).full, await registryAuth(image, configDir))
     } catch (error) {
+      if (error instanceof EngineError && error.status === undefined) throw error
       const why = error instanceof Error ? error.message.trim() : String(error)
       const failure = new ContainerError('pull', image, { cause: error })
-      if (!(error instanceof EngineError && error.unreachable)) failures.set(image, { at: now(), error: failure })
+      failures.set(image, { at: now(), error: failure })
       log.warn(`could not pull ${image}: ${why}`)
       throw failure
     }

@@ -1,6 +1,6 @@
 // Where containers are reached, and where they reach this server: decided once, when the driver starts.
 
-import { BlockList, connect } from 'node:net'
+import { BlockList, connect, createServer } from 'node:net'
 import { networkInterfaces, release } from 'node:os'
 import { ExitError } from '../errors.ts'
 import { type BridgeNetwork, type DockerEngine, EngineError } from './docker-engine.ts'
@@ -36,7 +36,7 @@ export async function chooseAddressing(
     )
   }
   const [gateway, description] = await Promise.all([gatewayOf(engine, network), engine.describe()])
-  const footing = description.kernel === release() && !description.rootless ? footIn(gateway) : undefined
+  const footing = description.kernel === release() && !description.rootless ? await footIn(gateway) : undefined
   if (footing && !publishPorts) return { type: 'bridge', actionHost: footing, hostAddress: footing }
   const remote = host.address.host
   if (remote === undefined || isLoopback(remote)) {
@@ -59,16 +59,24 @@ async function gatewayOf(engine: Pick<DockerEngine, 'gateway'>, network: string)
 }
 
 /** Our own address within a network: the gateway's, or that of a container which we run in ourselves. */
-function footIn(network: BridgeNetwork | undefined): string | undefined {
+async function footIn(network: BridgeNetwork | undefined): Promise<string | undefined> {
   const [base = '', bits] = network?.subnet.split('/') ?? []
   if (!network || !base || bits === undefined) return undefined
+  if (await isOwn(network.gateway)) return network.gateway
   const subnet = new BlockList()
   subnet.addSubnet(base, Number(bits), 'ipv4')
-  const own = Object.values(networkInterfaces())
+  return Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
-    .filter(({ family, address }) => family === 'IPv4' && subnet.check(address))
-    .map(({ address }) => address)
-  return own.includes(network.gateway) ? network.gateway : own[0]
+    .find(({ family, address }) => family === 'IPv4' && subnet.check(address))?.address
+}
+
+/** Whether this machine can listen at an address. A bridge without containers is down, so no list of interfaces has it. */
+function isOwn(address: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.on('error', () => resolve(false))
+    server.listen(0, address, () => server.close(() => resolve(true)))
+  })
 }
 
 function isLoopback(host: string): boolean {

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { ContainerFactory, FactoryOptions } from './container.ts'
 import { createDockerContainers } from './docker-containers.ts'
-import { type BridgeNetwork, type ContainerState, type DockerEngine, EngineError } from './docker-engine.ts'
+import { type BridgeNetwork, type ContainerState, type DockerEngine, EngineError, TIMED_OUT } from './docker-engine.ts'
 import {
   dockerConfigDir,
   type EngineAddress,
@@ -144,12 +144,13 @@ async function removeContainer(docker: Docker, id: string): Promise<void> {
 /** Runs one call with a time limit; every failure becomes an EngineError. */
 async function call<T>(send: (abortSignal: AbortSignal) => Promise<T>, timeoutMs = COMMAND_TIMEOUT_MS): Promise<T> {
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  const late = new EngineError(TIMED_OUT, `the engine did not answer within ${timeoutMs} ms`)
+  const timer = setTimeout(() => abort.abort(late), timeoutMs)
   timer.unref()
   try {
     return await send(abort.signal)
   } catch (error) {
-    throw toEngineError(abort.signal.aborted ? abort.signal.reason : error)
+    throw abort.signal.aborted ? late : toEngineError(error)
   } finally {
     clearTimeout(timer)
   }
@@ -159,8 +160,9 @@ function toEngineError(error: unknown): EngineError {
   const { statusCode, message, json } = error as { statusCode?: number; message?: string; json?: { message?: string } }
   // followProgress fails with what the registry said, as text, and no status.
   const fromRegistry = typeof error === 'string' || (!(error instanceof Error) && message !== undefined)
+  const late = error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')
   const text = json?.message ?? message ?? String(error)
-  return new EngineError(statusCode ?? (fromRegistry ? 500 : undefined), text, { cause: error })
+  return new EngineError(statusCode ?? (late ? TIMED_OUT : fromRegistry ? 500 : undefined), text, { cause: error })
 }
 
 function toState(info: Docker.ContainerInspectInfo): ContainerState {
@@ -178,8 +180,10 @@ function toState(info: Docker.ContainerInspectInfo): ContainerState {
 
 function gatewayOf(network: Docker.NetworkInspectInfo): BridgeNetwork | undefined {
   const configs: { Gateway?: string; Subnet?: string }[] = network.IPAM?.Config ?? []
-  for (const { Gateway: gateway, Subnet: subnet } of configs) {
-    if (gateway && subnet && !gateway.includes(':')) return { gateway: gateway.split('/')[0] ?? gateway, subnet }
+  for (const { Gateway: gateway, Subnet: subnet = '' } of configs) {
+    // An engine that chose the gateway itself does not always tell: it takes the first address.
+    const [, front, last] = /^(\d+\.\d+\.\d+)\.(\d+)\//.exec(subnet) ?? []
+    if (front && last) return { gateway: gateway?.split('/')[0] || `${front}.${Number(last) + 1}`, subnet }
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 // The Node.js runtime proxy: a program of its own that runs one action's code and answers POST /init and /run on a
 // Unix socket, with the states, sentences and log sentinels of the reference's Node.js runtime.
 //
-//   node --expose-gc nodejs.cjs SOCKET
+//   node --expose-gc nodejs.cjs SOCKET        (a number is a TCP port: in a container)
 //
 // The working directory stands for the image's /nodejsAction. Descriptor 3 is the lifeline to the server: one line
 // says that requests are taken, and when the other end closes this process group ends.

@@ -1,7 +1,7 @@
 """The Python runtime proxy: a program of its own that answers POST /init and /run on a Unix socket, with the states,
 sentences and log sentinels of the reference's ActionLoop proxy and its Python runtime.
 
-    python3 python.py SOCKET
+    python3 python.py SOCKET        (a number is a TCP port: in a container)
 
 The action runs in a child that is forked at /init: requests reach it as lines on its standard input, its answers come
 back as lines on its descriptor 3, as in the reference. The working directory stands for the image's root. Descriptor 3
@@ -534,8 +534,12 @@ def start():
     os.umask(0o022)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    listener.bind(path)
+    if path.isdigit():
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        listener.bind(("0.0.0.0", int(path)))
+    else:
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        listener.bind(path)
     listener.listen(64)
     os.write(LIFELINE, b"ready\n")
     return Proxy(listener).serve()
