@@ -73,7 +73,11 @@ export function answer(c: Context<Env>, contentType: string, body: string, heade
 }
 
 /** A route for GET alone: OpenWhisk does not take HEAD for it. */
-export function getOnly(app: Hono<Env>, path: string, handler: (c: Context<Env>) => Response | Promise<Response>): void {
+export function getOnly(
+  app: Hono<Env>,
+  path: string,
+  handler: (c: Context<Env>) => Response | Promise<Response>,
+): void {
   app.get(path, (c, next) => (c.req.method === 'GET' ? handler(c) : next()))
 }
 

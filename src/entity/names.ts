@@ -142,7 +142,8 @@ function referenceOf(value: JsonObject): EntityReference | undefined {
   if (!isPath(path)) return undefined
   if (version !== null && (typeof version !== 'string' || parseVersion(version) === undefined)) return undefined
   if (binding !== null && (typeof binding !== 'string' || !isPath(binding))) return undefined
-  return { path: splitPath(path).join('/'), name }
+  const reference = { path: splitPath(path).join('/'), name }
+  return version === null ? reference : { ...reference, version: parseVersion(version) }
 }
 
 /** True for one or more legal names between slashes; empty segments do not count. */

@@ -90,5 +90,6 @@ export function ruleJson(rule: WhiskRule, status?: RuleStatus): JsonObject {
 }
 
 function referenceJson(reference: EntityReference): JsonObject {
-  return { name: reference.name, path: reference.path }
+  const { name, path, version } = reference
+  return version === undefined ? { name, path } : { name, path, version }
 }

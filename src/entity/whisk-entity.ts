@@ -80,6 +80,8 @@ export interface WhiskPackage extends EntityBase {
 export interface EntityReference {
   readonly path: string
   readonly name: string
+  /** Shown as it was given; nothing looks at it. */
+  readonly version?: SemVer
 }
 
 export type RuleStatus = 'active' | 'inactive'
