@@ -268,8 +268,18 @@ def virtual_environment(folder):
     for place in ("bin", "Scripts"):
         script = os.path.join(environment, place, "activate_this.py")
         if os.path.isfile(script):
+            try_activation(script)
             return script
     raise InitFailed(NO_BINARY, "Invalid virtualenv. Zip file does not include 'activate_this.py'.")
+
+
+def try_activation(script):
+    """Runs the script in a process of its own: it may neither raise nor print anything."""
+    import subprocess
+
+    done = subprocess.run([sys.executable, script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0 or done.stdout:
+        raise InitFailed(NO_BINARY, done.stdout.decode("utf-8", "replace").rstrip("\n"))
 
 
 def install_requirements(folder):

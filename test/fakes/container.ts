@@ -1,0 +1,258 @@
+// A driver without containers: runs JavaScript actions in this process, and what a test wants to go wrong goes wrong.
+
+import { type Clock, realClock } from '../../src/clock.ts'
+import {
+  type CallOptions,
+  type Container,
+  ContainerError,
+  type ContainerFactory,
+  type ContainerRequest,
+  type DriverName,
+  type RuntimeAnswer,
+} from '../../src/container/container.ts'
+import { SENTINEL } from '../../src/container/log-format.ts'
+import { LogCollector } from '../../src/container/logs.ts'
+
+/** What a call of the runtime comes to. A number or text is taken as a status with that body. */
+export type FakeReply =
+  | { status: number; body: string }
+  | 'timeout'
+  | { connectionError: { outOfMemory?: boolean; beforeResponse?: boolean } }
+
+export interface FakeContainer extends Container {
+  readonly request: ContainerRequest
+  /** The bodies of its calls, parsed, in their order. */
+  readonly inits: unknown[]
+  readonly runs: unknown[]
+  readonly destroyed: boolean
+  readonly suspended: boolean
+  /** Writes to one of its outputs, as if the action did; a newline is added. */
+  write(stream: 'stdout' | 'stderr', line: string): void
+  /** Ends as if it had crashed: calls in progress and later ones fail. */
+  crash(reason?: { outOfMemory?: boolean }): void
+}
+
+export interface FakeFactory extends ContainerFactory {
+  /** All it ever made, and those not destroyed yet. */
+  readonly made: FakeContainer[]
+  readonly alive: FakeContainer[]
+  /** Called before a container is made: may wait, may throw ContainerError. */
+  onCreate: ((request: ContainerRequest) => void | Promise<void>) | undefined
+  /** Answers instead of the code; undefined leaves it to the code. */
+  onInit:
+    | ((body: unknown, container: FakeContainer) => FakeReply | undefined | Promise<FakeReply | undefined>)
+    | undefined
+  onRun:
+    | ((body: unknown, container: FakeContainer) => FakeReply | undefined | Promise<FakeReply | undefined>)
+    | undefined
+  /** What `healthy()` says. */
+  working: boolean
+}
+
+export interface FakeFactoryOptions {
+  /** Stamps answers and logs, and measures time limits. */
+  clock?: Clock
+  driver?: DriverName
+  kinds?: RegExp
+}
+
+interface InitBody {
+  value?: { main?: string; code?: string; binary?: boolean; env?: Record<string, string> }
+}
+
+type Main = (args: unknown) => unknown
+
+const reply = (status: number, body: unknown): FakeReply => ({ status, body: JSON.stringify(body) ?? '' })
+
+/** A console that writes to the container's outputs. */
+const consoleOf = (container: FakeContainer) => ({
+  log: (...words: unknown[]) => container.write('stdout', words.map(String).join(' ')),
+  error: (...words: unknown[]) => container.write('stderr', words.map(String).join(' ')),
+})
+
+const load = ({ value }: InitBody, container: FakeContainer): Main | string => {
+  if (!value?.code || !value.main) return 'Missing main/no code to execute.'
+  try {
+    const wrapper = new Function('console', 'process', `${value.code}\nreturn ${value.main}`)
+    const process = { env: { ...container.request.env, ...value.env }, exit: () => container.crash() }
+    return wrapper(consoleOf(container), process)
+  } catch (error) {
+    return `Initialization has failed due to: ${error}`
+  }
+}
+
+const settle = async (main: Main, args: unknown): Promise<FakeReply> => {
+  let result: unknown
+  try {
+    result = main(args)
+  } catch (error) {
+    return reply(502, { error: `An error has occurred: ${error}` })
+  }
+  try {
+    const value = await result
+    if (value !== undefined && typeof value !== 'object')
+      return reply(502, { error: 'The action did not return a dictionary.' })
+    return reply(200, value === undefined ? {} : value)
+  } catch (error) {
+    return reply(200, { error: error || {} })
+  }
+}
+
+/** Makes containers whose code runs here, by the rules of the Node.js runtime as far as the engine sees them. */
+export const fakeFactory = (options: FakeFactoryOptions = {}): FakeFactory => {
+  const clock = options.clock ?? realClock
+  const driver = options.driver ?? 'process'
+  const kinds = options.kinds ?? /^(nodejs|python):/
+  const made: FakeContainer[] = []
+
+  const factory: FakeFactory = {
+    driver,
+    made,
+    get alive() {
+      return made.filter(container => !container.destroyed)
+    },
+    onCreate: undefined,
+    onInit: undefined,
+    onRun: undefined,
+    working: true,
+    supports: kind => kinds.test(kind),
+    async create(request) {
+      await factory.onCreate?.(request)
+      if (request.userImage || !kinds.test(request.kind))
+        throw new ContainerError('provision', `no ${request.kind} here`)
+      const container = openContainer(request, made.length + 1)
+      made.push(container)
+      return container
+    },
+    async cleanup() {
+      return 0
+    },
+    healthy: () => factory.working,
+    async close() {
+      await Promise.all(factory.alive.map(container => container.destroy()))
+    },
+  }
+
+  const openContainer = (request: ContainerRequest, number: number): FakeContainer => {
+    const collector = new LogCollector({ clock, timers: clock })
+    const inits: unknown[] = []
+    const runs: unknown[] = []
+    let ended: { outOfMemory: boolean } | undefined
+    let destroyed = false
+    let suspended = false
+    let main: Main | undefined
+    const endings = new Set<() => void>()
+    let settleExited = () => {}
+    const exited = new Promise<void>(resolve => {
+      settleExited = resolve
+    })
+
+    const end = (outOfMemory: boolean) => {
+      if (ended) return
+      ended = { outOfMemory }
+      collector.end('stdout')
+      collector.end('stderr')
+      for (const ending of [...endings]) ending()
+      settleExited()
+    }
+
+    const toAnswer = (startedAt: number, given: FakeReply, call: CallOptions): RuntimeAnswer => {
+      const times = { startedAt, endedAt: clock.now() }
+      if (given === 'timeout')
+        return { type: 'timeout', startedAt, endedAt: Math.max(times.endedAt, startedAt + call.timeoutMs) }
+      if ('connectionError' in given) {
+        const { outOfMemory = false, beforeResponse = true } = given.connectionError
+        return { type: 'connectionError', ...times, outOfMemory, beforeResponse, detail: 'the connection was closed' }
+      }
+      const { status, body } = given
+      const length = Buffer.byteLength(body)
+      if (length <= call.maxResponseBytes) return { type: 'response', ...times, status, body }
+      const cut = Buffer.from(body).toString('utf8', 0, call.truncationBytes)
+      return { type: 'response', ...times, status, body: cut, truncatedFrom: length }
+    }
+
+    /** Whichever comes first: the work's reply, the time limit, the container's end. */
+    const race = (call: CallOptions, work: () => Promise<FakeReply>): Promise<RuntimeAnswer> => {
+      const startedAt = clock.now()
+      return new Promise(resolve => {
+        const settleWith = (given: FakeReply) => {
+          timer.cancel()
+          endings.delete(ending)
+          resolve(toAnswer(startedAt, given, call))
+        }
+        const ending = () => settleWith({ connectionError: { outOfMemory: ended?.outOfMemory ?? false } })
+        const timer = clock.setTimeout(() => settleWith('timeout'), call.timeoutMs)
+        if (ended) return ending()
+        endings.add(ending)
+        work().then(given => {
+          if (endings.has(ending)) settleWith(given)
+        }, ending)
+      })
+    }
+
+    const endLogs = () => {
+      container.write('stdout', SENTINEL)
+      container.write('stderr', SENTINEL)
+    }
+
+    const container: FakeContainer = {
+      id: `fake${number}`,
+      name: `ow-fake-${request.name}`,
+      driver,
+      request,
+      inits,
+      runs,
+      exited,
+      get destroyed() {
+        return destroyed
+      },
+      get suspended() {
+        return suspended
+      },
+      initialize(body, call) {
+        const parsed: unknown = JSON.parse(body)
+        inits.push(parsed)
+        return race(call, async () => {
+          const told = await factory.onInit?.(parsed, container)
+          if (main) return reply(403, { error: 'Cannot initialize the action more than once.' })
+          const loaded = told ? undefined : load(parsed as InitBody, container)
+          if (typeof loaded === 'function') main = loaded
+          else if (!told || (typeof told === 'object' && 'status' in told && told.status !== 200)) endLogs()
+          if (told) return told
+          if (main) return reply(200, { OK: true })
+          return reply(502, {
+            error: typeof loaded === 'string' ? loaded : "Action entrypoint 'main' is not a function.",
+          })
+        })
+      },
+      run(body, call) {
+        const parsed = JSON.parse(body) as { value?: unknown }
+        runs.push(parsed)
+        return race(call, async () => {
+          const told = await factory.onRun?.(parsed, container)
+          const given =
+            told ?? (main ? await settle(main, parsed.value ?? {}) : reply(403, { error: 'System not initialized.' }))
+          endLogs()
+          return given
+        })
+      },
+      logs: request => collector.collect(request),
+      onLogLine: listener => collector.onLine(listener),
+      async suspend() {
+        suspended = true
+      },
+      async resume() {
+        suspended = false
+      },
+      async destroy() {
+        destroyed = true
+        end(false)
+      },
+      write: (stream, line) => collector.feed(stream, Buffer.from(`${line}\n`)),
+      crash: (reason = {}) => end(reason.outOfMemory ?? false),
+    }
+    return container
+  }
+
+  return factory
+}
