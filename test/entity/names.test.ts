@@ -158,7 +158,7 @@ describe('references in bodies', () => {
     ['//ns///name/', { path: 'ns', name: 'name' }],
     [
       { path: 'ns/pkg', name: 'x', version: '0.0.1', binding: 'ns/b' },
-      { path: 'ns/pkg', name: 'x' },
+      { path: 'ns/pkg', name: 'x', version: '0.0.1' },
     ],
     [
       { path: '/_', name: 'x', version: null },
