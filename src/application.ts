@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { Hono } from 'hono'
 import { createApi } from './api/app.ts'
+import { docsRoutes } from './api/docs.ts'
+import { infoRoutes } from './api/info.ts'
 import { createSystemActions, type SystemActions } from './builtins.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -11,7 +13,6 @@ import type { ContainerFactory } from './container/container.ts'
 import { type ControlDependencies, controlRoutes } from './control/routes.ts'
 import type { CloseReport } from './engine/close.ts'
 import { createInvoker, type Engine } from './engine/create.ts'
-import { noMetrics } from './engine/engine-metrics.ts'
 import { createEntitlement } from './entitlement/entitlement.ts'
 import { createThrottler, type Throttler } from './entitlement/throttler.ts'
 import { createActivationIds } from './entity/activation-id.ts'
@@ -22,14 +23,16 @@ import { ExitError } from './errors.ts'
 import type { EventBus } from './events.ts'
 import type { Routes } from './front.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { countRequests } from './http/count-requests.ts'
 import type { Env } from './http/env.ts'
 import { guard, hostOf } from './http/guard.ts'
 import { onError } from './http/on-error.ts'
 import { routedPath } from './http/target.ts'
 import { transid } from './http/transid.ts'
 import type { Logger } from './log.ts'
+import { createMetrics, watchPool } from './metrics.ts'
 import type { Store } from './store/store.ts'
-import { VERSION } from './version.ts'
+import { BUILD_TIME, VERSION } from './version.ts'
 import { createDispatch, webRoutes } from './web/routes.ts'
 
 export interface ApplicationDependencies {
@@ -60,7 +63,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   const limits = defaultLimits(config.limits, config.userMemory)
   const entitlement = createEntitlement(store)
   const throttler = createThrottler(clock, limits)
-  const metrics = noMetrics
+  const metrics = createMetrics()
   const root = new Hono<Env>({ getPath: routedPath })
   const request = inProcess((asked: Request) => root.fetch(asked), url)
 
@@ -83,12 +86,12 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       throttler,
       factories: () => factories,
       builtins: builtinFactory(new Map([...system.handlers, ...gateway.handlers])),
-      manifest: { ...manifest, isNativeImage: image => manifest.blackboxes.includes(image) },
+      manifest,
       limits,
       clock,
       log,
       events,
-      metrics,
+      metrics: metrics.engine,
       activationIds: createActivationIds(clock, config.seed),
     },
     {
@@ -106,6 +109,8 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
 
   const webDeps = { store, invoker, entitlement, throttler, limits, clock }
   const dispatch = createDispatch(webDeps)
+  watchPool(metrics, () => invoker.status())
+  const info = { version: VERSION, buildNo: VERSION, build: BUILD_TIME }
   invoker.recover()
   const api = createApi({
     store,
@@ -122,12 +127,14 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     allowedHosts: [...config.allowedHosts, ...config.host, hostOf(url), hostOf(apihost)],
     allowOrigin: config.allowOrigin,
   }
-  root.use(transid(clock), guard(guarded))
+  root.use(transid(clock), countRequests(metrics, clock), guard(guarded))
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
   root.route('/api/v1/web', webRoutes(webDeps, dispatch))
   root.route('/_control/v1', controlRoutes(controlOf(dependencies, { invoker, throttler, system })))
   root.route('/', gateway.mainRoutes)
+  root.route('/', infoRoutes({ limits, manifest, metrics, info }))
+  root.route('/', docsRoutes(info))
   root.route('/', api)
 
   const outer = new Hono<Env>({ getPath: routedPath })
