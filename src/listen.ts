@@ -2,6 +2,7 @@
 
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { illegalTarget } from './http/target.ts'
 
 /** The reference's limits of a request, before any route sees it. */
 const MAX_BODY_BYTES = 52_428_800
@@ -143,7 +144,8 @@ function refusalOf(request: IncomingMessage): [status: number, text: string] | u
     return [414, `URI length exceeds the configured limit of ${MAX_URI_LENGTH} characters`]
   }
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return [400, 'Request too large']
-  return undefined
+  const illegal = url.includes('%') ? illegalTarget(url) : undefined
+  return illegal === undefined ? undefined : [400, illegal]
 }
 
 const SWEEP_MS = 20

@@ -1,8 +1,12 @@
 // The command line: registers the commands, and turns failures into one sentence and an exit code.
 
 import { Command, CommanderError } from 'commander'
+import * as admin from './cli/admin.ts'
+import * as completion from './cli/completion.ts'
+import * as doctor from './cli/doctor.ts'
 import { helpText } from './cli/help.ts'
 import * as start from './cli/start.ts'
+import * as status from './cli/status.ts'
 import { createPaint, print, wantsColor } from './cli/terminal.ts'
 import { ExitError, WhiskError } from './errors.ts'
 import { VERSION } from './version.ts'
@@ -12,7 +16,7 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
   // A reader that went away (`| head`) is no reason to die with a stack.
   process.stdout.on('error', () => process.exit(0))
   try {
-    await createProgram().parseAsync([...argv])
+    await createProgram().parseAsync(admin.spellOutNamespace(argv))
   } catch (error) {
     process.exitCode = report(error)
   }
@@ -21,13 +25,13 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
 export function createProgram(): Command {
   const program = new Command('openwhisk-standalone')
     .version(VERSION, '-V, --version')
-    .configureHelp({ formatHelp: () => `${helpText(createPaint(wantsColor(process.stdout)))}\n` })
     .showSuggestionAfterError(true)
     .exitOverride()
     .enablePositionalOptions()
-  program.configureOutput({ writeOut: text => print(text.replace(/\n$/, '')) })
-  start.register(program)
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
+    .configureOutput({ writeOut: text => print(text.replace(/\n$/, '')) })
+  for (const command of [start, admin, status, doctor, completion]) command.register(program)
+  // Of the program only: a command shows its own.
+  program.configureHelp({ formatHelp: () => `${helpText(createPaint(wantsColor(process.stdout)))}\n` })
   return program
 }
 

@@ -4,40 +4,36 @@ import { type ConfigKey, GROUPS, OPTIONS, type Option } from '../config-options.
 import { VERSION } from '../version.ts'
 import type { Paint } from './terminal.ts'
 
-/** Options that share a line with the one before the arrow, to save room. */
-const COMPANIONS: Readonly<Partial<Record<ConfigKey, ConfigKey>>> = {
-  cert: 'key',
-  verbose: 'quiet',
-  apiGwPort: 'apiGw',
+/** Options that share a line with another one, and what the line says of both. */
+const SHARED: Readonly<Partial<Record<ConfigKey, readonly [companion: ConfigKey, help: string]>>> = {
+  cert: ['key', 'certificate and private key (PEM)'],
+  apiGwPort: ['apiGw', "the API gateway's port (3234; beside another --port: any), or none"],
+  dockerHost: ['dockerNetwork', "engine and network (the docker CLI's choice, bridge)"],
+  ephemeral: ['clean', 'nothing on disk; empty the data directory first'],
+  retentionAge: ['retentionCount', 'keep records so long (7d), so many (1000000); 0: all'],
+  containerEnv: ['addHost', 'variables and host names for all actions'],
+  idleTimeout: ['pauseGrace', 'remove idle containers after (10m), pause after (off)'],
+  clock: ['seed', 'real, or virtual: can be moved forward; repeatable ids'],
+  verbose: ['quiet', 'log level debug; errors only'],
 }
 
-/** Lines that say more than the options' own help. */
-const SHARED_HELP: Readonly<Partial<Record<ConfigKey, string>>> = {
-  cert: 'certificate and private key (PEM)',
-  verbose: 'log level debug, or error',
-  apiGwPort: 'port of the API gateway (3234, or any beside another --port), or none',
-}
-
-const COLUMN = 33
+const COLUMN = 41
 
 export function helpText(paint: Paint): string {
   return [
     `openwhisk-standalone ${VERSION}: the whole Apache OpenWhisk platform in one process`,
-    '',
     `${paint.bold('Usage')}  openwhisk-standalone [start] [options]      serve the API; Ctrl-C stops`,
     '       openwhisk-standalone COMMAND --help         more on one command',
-    ...GROUPS.flatMap(group => ['', ...groupLines(group, paint)]),
-    '',
+    ...GROUPS.flatMap(group => groupLines(group, paint)),
     paint.bold('Commands'),
     '  user create|get|delete|list|block|unblock|whois   limits get|set|delete   as wskadmin',
     '  status   wait   doctor   completion SHELL',
-    '',
-    `${paint.bold('Examples')}`,
+    paint.bold('Examples'),
     '  openwhisk-standalone --port 0 --ephemeral         any free port, nothing on disk',
     '  openwhisk-standalone --driver process -m runtimes.json',
     '  OPENWHISK_PORT=4000 openwhisk-standalone          every flag has a variable; a config file',
     '                                                    is openwhisk.config.json: { "port": 4000 }',
-    `${paint.bold('Exit codes')}`,
+    paint.bold('Exit codes'),
     '  0 done  1 failed  2 wrong usage or Node.js  3 data directory in use, too new or unreadable',
     '  4 port taken  5 demanded driver not available  130/143 second signal',
   ].join('\n')
@@ -45,13 +41,12 @@ export function helpText(paint: Paint): string {
 
 function groupLines(group: (typeof GROUPS)[number], paint: Paint): string[] {
   const lines = [paint.bold(group)]
-  const companions = new Set(Object.values(COMPANIONS))
+  const companions = new Set(Object.values(SHARED).map(([companion]) => companion))
   for (const key of Object.keys(OPTIONS) as ConfigKey[]) {
     const option: Option<unknown> = OPTIONS[key]
     if (option.group !== group || option.flag === undefined || companions.has(key)) continue
-    const companion = COMPANIONS[key]
-    const flags = companion === undefined ? flagText(option) : `${flagText(option)}, ${flagText(OPTIONS[companion])}`
-    lines.push(line(flags, SHARED_HELP[key] ?? option.help))
+    const [companion, help] = SHARED[key] ?? [undefined, option.help]
+    lines.push(line(companion ? `${flagText(option)}, ${flagText(OPTIONS[companion])}` : flagText(option), help))
   }
   return [...lines, ...(EXTRA[group] ?? []).map(([flags, help]) => line(flags, help))]
 }

@@ -3,6 +3,7 @@
 import { type Command, Option as Flag } from 'commander'
 import { flagOf, printConfig, type ResolvedConfig, resolveConfig } from '../config.ts'
 import { type ConfigKey, JAR_FLAGS, OPTIONS, type Option } from '../config-options.ts'
+import { unknownName } from '../config-values.ts'
 import { ExitError } from '../errors.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { type RunningServer, startServer } from '../server.ts'
@@ -21,8 +22,12 @@ export function register(program: Command): void {
   start
     .addOption(new Flag('--print-config', 'show every value and where it came from'))
     .configureHelp({ formatHelp: () => `${helpText(createPaint(wantsColor(process.stdout)))}\n` })
-    .allowExcessArguments(false)
-    .action((given: Record<string, unknown>) => run(given))
+    .argument('[command]')
+    .action((word: string | undefined, given: Record<string, unknown>) => {
+      if (word === undefined) return run(given)
+      const commands = program.commands.map(command => command.name())
+      throw new ExitError(2, `${unknownName('command', word, commands)} (--help lists them)`)
+    })
 }
 
 /** Adds all flags of the server's configuration; also for other commands that start a server. */

@@ -20,6 +20,16 @@ export interface AdminResult {
   readonly stderr: string
 }
 
+/** Reads what `POST admin` carries; a command that is not there is for `runAdmin` to refuse. */
+export function decodeAdminRequest(body: Readonly<Record<string, unknown>>): AdminRequest {
+  const { command, arguments: given, options } = body
+  return {
+    command: typeof command === 'string' ? command : '',
+    arguments: Array.isArray(given) ? given.map(String) : [],
+    options: typeof options === 'object' && options !== null ? (options as AdminRequest['options']) : {},
+  }
+}
+
 /** A failure with its exit code: 1 it cannot be done, 2 it was asked for wrongly. */
 class Refused extends Error {
   readonly exitCode: number

@@ -9,6 +9,7 @@ import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import { isVirtual } from '../virtual-clock.ts'
+import { decodeAdminRequest, runAdmin } from './admin.ts'
 import { eventStream } from './event-stream.ts'
 import { createNamespace, type NamespaceScope, snapshots } from './namespaces.ts'
 import { waitForActivation } from './wait.ts'
@@ -101,6 +102,12 @@ export function controlRoutes(deps: ControlDependencies): Hono<Env> {
   app.post('/recycle', async c => {
     const { action } = await readBody(c)
     return c.json({ removed: await deps.recycle(optionalText(action, 'action')) })
+  })
+
+  app.post('/admin', async c => {
+    const result = runAdmin(deps.store.subjects, decodeAdminRequest(await readBody(c)))
+    await deps.store.committed()
+    return c.json(result)
   })
 
   app.get('/wait', c => waitForActivation(deps, c))
