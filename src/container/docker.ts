@@ -4,6 +4,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
+import { ExitError } from '../errors.ts'
 import type { ContainerFactory, FactoryOptions } from './container.ts'
 import { createDockerContainers } from './docker-containers.ts'
 import { type BridgeNetwork, type ContainerState, type DockerEngine, EngineError, TIMED_OUT } from './docker-engine.ts'
@@ -47,6 +48,7 @@ export interface DockerFactory extends ContainerFactory {
   readonly actionHost: string
 }
 
+const UNAVAILABLE = 5
 const COMMAND_TIMEOUT_MS = 60_000
 const FREEZE_TIMEOUT_MS = 10_000
 const PULL_TIMEOUT_MS = 600_000
@@ -57,8 +59,15 @@ export async function dockerFactory(options: DockerFactoryOptions): Promise<Dock
   const search = options.search ?? systemSearch(options.dockerHost)
   const host = await findEngine(search)
   const engine = await openEngine(host.address)
-  const containers = await createDockerContainers({ ...options, engine, host, configDir: dockerConfigDir(search) })
-  return { ...containers, engineUrl: host.url, engineSource: host.source }
+  try {
+    const containers = await createDockerContainers({ ...options, engine, host, configDir: dockerConfigDir(search) })
+    return { ...containers, engineUrl: host.url, engineSource: host.source }
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    throw new ExitError(UNAVAILABLE, `the Docker engine at ${host.url} cannot be used: ${error.message.trim()}`, {
+      cause: error,
+    })
+  }
 }
 
 /** Asks an engine whether it answers, without making anything there: for `doctor` and `--driver auto`. */
