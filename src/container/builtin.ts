@@ -1,0 +1,97 @@
+// System actions as functions of this server: feeds, route management, the catalog. They need no container.
+
+import type { ActivationId } from '../entity/activation.ts'
+import type { Identity } from '../entity/identity.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
+import type { RuntimeAnswer } from './container.ts'
+import { logLine } from './log-format.ts'
+
+export interface BuiltinContext {
+  /** Who invokes it. */
+  readonly identity: Identity
+  readonly activationId: ActivationId
+  readonly transid: string
+  /** Epoch milliseconds at which its time is over. */
+  readonly deadline: number
+  /** Adds a line to the activation's logs. */
+  log(line: string): void
+}
+
+/**
+ * Gets the merged arguments, answers with the result. An object with a key `error` is an application error, as is a
+ * thrown `BuiltinRejection`; any other exception becomes one with its message.
+ */
+export type BuiltinHandler = (
+  args: JsonObject,
+  context: BuiltinContext,
+) => Promise<JsonValue | undefined> | JsonValue | undefined
+
+/** Fails a system action with `{ error: value }`, as a rejected promise fails a Node.js action. */
+export class BuiltinRejection extends Error {
+  readonly value: JsonValue
+
+  constructor(value: JsonValue) {
+    super(typeof value === 'string' ? value : stringify(value))
+    this.name = 'BuiltinRejection'
+    this.value = value
+  }
+}
+
+export interface BuiltinCall {
+  readonly args: JsonObject
+  readonly context: Omit<BuiltinContext, 'log' | 'deadline'>
+  readonly timeoutMs: number
+  now(): number
+}
+
+export interface Builtins {
+  /** The handler of `ns/[pkg/]name`; undefined for ordinary actions. */
+  get(fqn: string): BuiltinHandler | undefined
+  /** Runs one and gives what a container would have answered, and the log lines. Never rejects. */
+  run(handler: BuiltinHandler, call: BuiltinCall): Promise<{ answer: RuntimeAnswer; logs: readonly string[] }>
+}
+
+export function builtinFactory(handlers: ReadonlyMap<string, BuiltinHandler>): Builtins {
+  return { get: fqn => handlers.get(fqn), run: runBuiltin }
+}
+
+async function runBuiltin(
+  handler: BuiltinHandler,
+  call: BuiltinCall,
+): Promise<{ answer: RuntimeAnswer; logs: readonly string[] }> {
+  const startedAt = call.now()
+  const logs: string[] = []
+  const context: BuiltinContext = {
+    ...call.context,
+    deadline: startedAt + call.timeoutMs,
+    log: line => logs.push(...line.split('\n').map(text => logLine(call.now(), 'stdout', text))),
+  }
+  const result = await withTimeout(resultOf(handler, call.args, context), call.timeoutMs)
+  const endedAt = call.now()
+  if (result === undefined) return { answer: { type: 'timeout', startedAt, endedAt }, logs }
+  return { answer: { type: 'response', status: 200, body: stringify(result), startedAt, endedAt }, logs }
+}
+
+async function resultOf(handler: BuiltinHandler, args: JsonObject, context: BuiltinContext): Promise<JsonValue> {
+  try {
+    const result = (await handler(args, context)) ?? {}
+    return isJsonObject(result) || isJsonArray(result) ? result : { value: result }
+  } catch (error) {
+    if (error instanceof BuiltinRejection) return { error: error.value }
+    return { error: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** Undefined when it takes too long; what comes later is dropped. */
+async function withTimeout(result: Promise<JsonValue>, timeoutMs: number): Promise<JsonValue | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(resolve, timeoutMs, undefined)
+    timer.unref()
+  })
+  try {
+    return await Promise.race([result, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,258 @@
+// One run through its container: initialize, run, collect logs, and the record that comes of it.
+// Which container it has is the pool's business; what an answer means is told by outcome.ts.
+
+import type { Clock } from '../clock.ts'
+import type { CallOptions, CollectedLogs, Container, RuntimeAnswer } from '../container/container.ts'
+import { ContainerError } from '../container/container.ts'
+import type { ActivationResponse, WhiskActivation } from '../entity/activation.ts'
+import type { Identity } from '../entity/identity.ts'
+import type { Logger } from '../log.ts'
+import { messages } from '../messages.ts'
+import { actionRecord, type RunTimes } from './activation-record.ts'
+import { initBody, runBody } from './bodies.ts'
+import type { ContainerProxy } from './container-proxy.ts'
+import type { Observer } from './observer.ts'
+import { creationOutcome, initOutcome, keepsContainer, type Outcome, runOutcome, whiskError } from './outcome.ts'
+import type { Records } from './records.ts'
+import type { Run } from './run.ts'
+
+/** What the pool does with the container, and with the run, afterwards. */
+export type Disposal = 'keep' | 'discard' | 'retry'
+
+export interface ExecutionServices {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly records: Records
+  readonly observer: Observer
+  /** Fails with ContainerError. */
+  createContainer(run: Run, proxy: ContainerProxy): Promise<Container>
+  /** The image of an action, for messages. */
+  imageOf(run: Run): string
+  /** Whether its runtime writes sentinels into its logs. */
+  sentinelled(run: Run): boolean
+  /** How much of a response this namespace may have. */
+  responseLimits(identity: Identity): Pick<CallOptions, 'maxResponseBytes' | 'truncationBytes'>
+}
+
+/** What the opening of a container came to, for the run that did it and for those that waited for it. */
+type Opening =
+  | { readonly type: 'opened'; readonly by: Run; readonly start: number; readonly initTime: number }
+  | { readonly type: 'notCreated'; readonly response: ActivationResponse }
+  | {
+      readonly type: 'notInitialized'
+      readonly by: Run
+      readonly outcome: Outcome
+      readonly start: number
+      readonly initTime: number
+    }
+
+const MEGABYTE = 1024 * 1024
+
+/**
+ * Runs it; settles when the container is free again, its logs read. `idle` tells that the container was unused before:
+ * a run that finds it dead then answers `retry`, with nothing recorded. Never rejects.
+ */
+export async function execute(
+  proxy: ContainerProxy,
+  run: Run,
+  idle: boolean,
+  services: ExecutionServices,
+): Promise<Disposal> {
+  try {
+    if (run.mirror !== undefined) await run.mirror.started()
+    return await new Execution(proxy, run, services).carryOut(idle)
+  } catch (error) {
+    // Nothing was, or could be, recorded: whoever waits gets the reason.
+    services.log.error(`activation ${run.activationId} could not be recorded`, { transid: run.transid, error })
+    run.state = 'ended'
+    run.reject(error)
+    return 'discard'
+  }
+}
+
+class Execution {
+  readonly #proxy: ContainerProxy
+  readonly #run: Run
+  readonly #services: ExecutionServices
+  readonly #call: CallOptions
+
+  constructor(proxy: ContainerProxy, run: Run, services: ExecutionServices) {
+    this.#proxy = proxy
+    this.#run = run
+    this.#services = services
+    const { timeout, logs } = run.action.limits
+    const { maxResponseBytes, truncationBytes } = services.responseLimits(run.identity)
+    this.#call = { timeoutMs: timeout, maxResponseBytes, truncationBytes, logLimitBytes: logs * MEGABYTE }
+  }
+
+  async carryOut(idle: boolean): Promise<Disposal> {
+    const proxy = this.#proxy
+    const run = this.#run
+    let opening: Opening | undefined
+    const fresh = !proxy.initialized
+    if (fresh) {
+      opening = await proxy.open(() => this.#open())
+      if (opening.type !== 'opened') return this.#failOpening(opening)
+    } else if (proxy.frozen) {
+      try {
+        await proxy.thaw()
+      } catch (error) {
+        this.#services.log.warn(`container ${proxy.container?.name} could not be resumed`, { error })
+        return 'retry'
+      }
+    }
+    const { container } = proxy
+    if (container === undefined || run.state === 'ended') return 'discard'
+    this.#services.observer.started(run, proxy)
+    const unfollow = this.#services.observer.followLogs(run, proxy)
+    const body = runBody(run, run.valueText, this.#services.clock.now() + this.#call.timeoutMs)
+    const answer = await container.run(body, this.#call)
+    unfollow()
+    if (isEnded(run)) return 'discard'
+    if (idle && !fresh && !run.retried && isDead(answer)) return 'retry'
+    const runTime = elapsed(answer, this.#call.timeoutMs)
+    const outcome = runOutcome(answer, runTime, this.#call)
+    return this.#finish(container, outcome, this.#times(runTime, opening))
+  }
+
+  /** Makes the container, unless it is a stem cell, and initializes it. */
+  async #open(): Promise<Opening> {
+    const proxy = this.#proxy
+    const run = this.#run
+    const { clock, observer } = this.#services
+    if (proxy.container === undefined) {
+      try {
+        proxy.adopt(await this.#services.createContainer(run, proxy))
+        observer.container('container.created', proxy)
+      } catch (error) {
+        return { type: 'notCreated', response: this.#creationFailure(error) }
+      }
+    }
+    const { container } = proxy
+    if (container === undefined) return { type: 'notCreated', response: whiskError(messages.resourceProvisionError) }
+    const body = initBody(run, run.init, clock.now() + this.#call.timeoutMs)
+    const answer = await container.initialize(body, this.#call)
+    const initTime = elapsed(answer, this.#call.timeoutMs)
+    const start = clock.now() - initTime
+    const outcome = initOutcome(answer, initTime, this.#call)
+    if (outcome !== undefined) return { type: 'notInitialized', by: run, outcome, start, initTime }
+    proxy.opened()
+    observer.container('container.initialized', proxy)
+    return { type: 'opened', by: run, start, initTime }
+  }
+
+  #creationFailure(error: unknown): ActivationResponse {
+    const { log } = this.#services
+    const run = this.#run
+    const image = this.#services.imageOf(run)
+    log.warn(`no container for ${run.action.exec.kind} (${image})`, { transid: run.transid, error })
+    if (!(error instanceof ContainerError)) return whiskError(messages.resourceProvisionError)
+    return creationOutcome(error, image, run.action.exec.kind === 'blackbox')
+  }
+
+  async #failOpening(opening: Exclude<Opening, { type: 'opened' }>): Promise<Disposal> {
+    const run = this.#run
+    if (isEnded(run)) return 'discard'
+    const now = this.#services.clock.now()
+    const nothing = { start: now, end: now, waitTime: Math.max(0, now - run.startedAt) }
+    if (opening.type === 'notCreated') {
+      // OpenWhisk: those that only waited for the container are told that the action exited.
+      const shared = this.#proxy.active > 1 && run.label !== undefined && /^warming/.test(run.label)
+      await this.#finish(
+        undefined,
+        {
+          response: shared ? whiskError(messages.abnormalRun) : opening.response,
+          timedOut: false,
+        },
+        nothing,
+      )
+      return 'discard'
+    }
+    const { start, initTime, outcome, by } = opening
+    const own = by === run
+    const times = own
+      ? { start, end: start + initTime, waitTime: Math.max(0, start - run.startedAt), initTime }
+      : nothing
+    return this.#finish(own ? this.#proxy.container : undefined, outcome, times)
+  }
+
+  #times(runTime: number, opening: Opening | undefined): RunTimes {
+    const run = this.#run
+    const end = this.#services.clock.now()
+    // A start that was demanded to be warm is one for its record: its container was initialized beforehand.
+    if (opening?.type === 'opened' && opening.by === run && run.start !== 'warm') {
+      const start = end - runTime - opening.initTime
+      return { start, end, waitTime: Math.max(0, opening.start - run.startedAt), initTime: opening.initTime }
+    }
+    const start = end - runTime
+    return { start, end, waitTime: Math.max(0, start - run.startedAt) }
+  }
+
+  /**
+   * Stores the record, tells the caller once that is durable, and reads the logs; in one write when they are there
+   * already. The container is free as soon as they are: it does not wait for the commit.
+   */
+  async #finish(container: Container | undefined, outcome: Outcome, times: RunTimes): Promise<Disposal> {
+    const run = this.#run
+    const { records, observer, clock } = this.#services
+    const record = actionRecord(run, outcome.response, times, outcome.timedOut)
+    const developerError = outcome.response.statusCode === 2
+    const collected = this.#logs(container, developerError)
+    run.state = 'ended'
+    let logs: CollectedLogs
+    if (collected instanceof Promise) {
+      this.#proxy.collecting += 1
+      const pending = records.putWithoutLogs(record, run.identity, run.action.limits.logs)
+      settle(run, record, pending.committed)
+      logs = await collected.catch(() => ({ lines: [messages.logFailure], failed: true }))
+      pending.complete(logs.lines)
+      this.#proxy.collecting -= 1
+    } else {
+      logs = collected
+      const stored: WhiskActivation = logs.lines.length === 0 ? record : { ...record, logs: logs.lines }
+      settle(run, record, records.put(stored, run.identity))
+    }
+    observer.ended(record, run.identity, run.transid, run.startKind, {
+      wait: times.waitTime,
+      init: times.initTime,
+      run: times.end - times.start - (times.initTime ?? 0),
+      logs: clock.now() - times.end,
+    })
+    return keepsContainer(outcome.response) && !logs.failed ? 'keep' : 'discard'
+  }
+
+  #logs(container: Container | undefined, developerError: boolean): CollectedLogs | Promise<CollectedLogs> {
+    if (container === undefined) return { lines: [], failed: false }
+    const limitBytes = this.#run.action.limits.logs * MEGABYTE
+    const waitForSentinel = !developerError && this.#services.sentinelled(this.#run)
+    const collected = container.logs({ limitBytes, waitForSentinel, developerError })
+    if (limitBytes > 0) return collected
+    // OpenWhisk: with a log limit of 0 nothing is waited for.
+    if (collected instanceof Promise) collected.catch(() => {})
+    return { lines: [], failed: false }
+  }
+}
+
+/** Tells who waits what became of a run, when it is durable. */
+function settle(run: Run, record: WhiskActivation, committed: Promise<void>): void {
+  committed.then(
+    () => run.resolve(record),
+    error => run.reject(error),
+  )
+}
+
+function isEnded(run: Run): boolean {
+  return run.state === 'ended'
+}
+
+/** A container that was idle and cannot be talked to: it died in the meantime, the action has seen nothing. */
+function isDead(answer: RuntimeAnswer): boolean {
+  if (answer.type === 'connectionError') return answer.beforeResponse && !answer.outOfMemory
+  return answer.type === 'response' && answer.status === 503
+}
+
+/** Whole milliseconds; a timeout counts as at least the limit. */
+function elapsed(answer: RuntimeAnswer, timeoutMs: number): number {
+  const measured = Math.max(0, Math.round(answer.endedAt - answer.startedAt))
+  return answer.type === 'timeout' ? Math.max(measured, timeoutMs) : measured
+}

@@ -1,0 +1,118 @@
+// One activation of an action that needs a container, from its acceptance to its record.
+
+import type { ActivationId, WhiskActivation } from '../entity/activation.ts'
+import type { Identity } from '../entity/identity.ts'
+import { type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
+import type { StartDemand } from './invoker.ts'
+import type { MirrorEntry } from './mirror.ts'
+import type { ExecutableAction } from './profile.ts'
+import type { ContainerStart } from './schedule.ts'
+
+export interface RunRequest {
+  readonly activationId: ActivationId
+  readonly identity: Identity
+  readonly action: ExecutableAction
+  readonly binding?: string
+  readonly cause?: ActivationId
+  /** The merged arguments. */
+  readonly value: JsonObject | readonly JsonValue[]
+  /** Parameters for the environment of `/init`. */
+  readonly init: JsonObject
+  readonly transid: string
+  /** Epoch milliseconds of the transaction's start. */
+  readonly startedAt: number
+  readonly start?: StartDemand
+}
+
+/**
+ * - `queued`: accepted, not yet in a container
+ * - `started`: has a container, or waits for the one it was given
+ * - `ended`: its record is stored (or will never be)
+ */
+export type RunState = 'queued' | 'started' | 'ended'
+
+export class Run {
+  readonly activationId: ActivationId
+  readonly identity: Identity
+  readonly binding: string | undefined
+  readonly cause: ActivationId | undefined
+  readonly init: JsonObject
+  readonly transid: string
+  readonly startedAt: number
+  readonly start: StartDemand | undefined
+  /** Settles with the committed record; rejects only when there can be none. */
+  readonly done: Promise<WhiskActivation>
+
+  /** The stored version that runs: the latest when the run leaves the queue. */
+  action: ExecutableAction
+  state: RunState = 'queued'
+  /** Its entry in the queue mirror, when there is one. */
+  mirror: MirrorEntry | undefined
+  /** It has been given another container once already. */
+  retried = false
+  /** It has waited for a log collection in vain. */
+  lingered = false
+  /** The server stops and does not wait for it any longer. */
+  interrupted = false
+  /** How it got its container. */
+  label: ContainerStart | undefined
+
+  readonly #value: JsonObject | readonly JsonValue[]
+  #valueText: string | undefined
+  #resolve: (record: WhiskActivation) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+
+  constructor(request: RunRequest) {
+    this.activationId = request.activationId
+    this.identity = request.identity
+    this.action = request.action
+    this.binding = request.binding
+    this.cause = request.cause
+    this.init = request.init
+    this.transid = request.transid
+    this.startedAt = request.startedAt
+    this.start = request.start
+    this.#value = request.value
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // Nobody waits for a non-blocking activation; whoever does sees the failure on the same promise.
+    this.done.catch(() => {})
+  }
+
+  /** Name of the invoking namespace. */
+  get namespace(): string {
+    return this.identity.namespace.name
+  }
+
+  get value(): JsonObject | readonly JsonValue[] {
+    return this.#value
+  }
+
+  /** The arguments as JSON text, made once. */
+  get valueText(): string {
+    this.#valueText ??= stringify(this.#value)
+    return this.#valueText
+  }
+
+  /** What it holds in memory while it waits, roughly. */
+  get bytes(): number {
+    return this.valueText.length
+  }
+
+  /** How it started, in the words of `x-ow-start`. */
+  get startKind(): StartDemand | undefined {
+    if (this.label === undefined) return undefined
+    if (this.label === 'prewarmed') return 'prewarmed'
+    return this.label === 'cold' || this.label === 'recreated' ? 'cold' : 'warm'
+  }
+
+  resolve(record: WhiskActivation): void {
+    this.#resolve(record)
+  }
+
+  reject(error: unknown): void {
+    this.#reject(error)
+  }
+}
