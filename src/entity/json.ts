@@ -39,10 +39,17 @@ export function parseJson(text: string): JsonValue {
   return parseExactly(text, literal => new JsonNumber(canonicalNumber(literal)))
 }
 
-/** Prints compactly, with the keys of every object in ascending order of UTF-16 code units. Undefined members vanish. */
+/**
+ * Prints compactly, with the keys of every object in ascending order of UTF-16 code units. Undefined members vanish; half
+ * a surrogate pair becomes a question mark, as in the reference's UTF-8.
+ */
 export function stringify(value: JsonValue): string {
-  return printsSorted(value) ? JSON.stringify(value) : print(value)
+  const text = printsSorted(value) ? JSON.stringify(value) : print(value)
+  return text.includes('\\ud') ? text.replace(LONE_SURROGATE, '$1?') : text
 }
+
+/** As JSON.stringify writes it: an escape, which an even number of backslashes may precede. */
+const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g
 
 /** True when JSON.stringify gives the text that `print` gives. */
 function printsSorted(value: JsonValue): boolean {

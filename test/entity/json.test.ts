@@ -108,6 +108,20 @@ describe('objects', () => {
   })
 })
 
+describe('strings', () => {
+  it.each([
+    ['"\\ud800x"', '"?x"'],
+    ['"x\\udfff"', '"x?"'],
+    ['"\\ud83d\\ude00"', '"😀"'],
+    ['"\\\\ud800"', '"\\\\ud800"'],
+    ['"\\\\\\ud800"', '"\\\\?"'],
+    ['"\\u0000\\u001f\\b\\t/\u007f\u2028"', '"\\u0000\\u001f\\b\\t/\u007f\u2028"'],
+  ])('%s are printed as %s', (text, printed) => {
+    expect(stringify(parseJson(text))).toBe(printed)
+    expect(stringify(parseJson(`[1.0,${text}]`))).toBe(`[1.0,${printed}]`)
+  })
+})
+
 describe('syntax errors', () => {
   it.each([
     ['', 'Unexpected end-of-input at input index 0 (line 1, position 1), expected JSON Value:\n\n^\n'],
