@@ -14,7 +14,8 @@
 //      not need are imported with import() in the sources and so are evaluated on first use only.
 //   2. dockerode becomes a file of its own, required when the Docker driver starts. What it could not use here (ssh2,
 //      gRPC: reaching remote engines over ssh, BuildKit sessions) is replaced by an empty module.
-//   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, Python is copied.
+//   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, all else is copied. The
+//      openwhisk client, which Node.js actions may require, goes beside them.
 //   4. The licences of every bundled package are gathered.
 //
 // OUTPUT
@@ -25,13 +26,15 @@
 //
 // better-sqlite3 is the one package that is not bundled: it is native, and installed as a dependency.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const dist = join(root, 'dist')
 const main = join(dist, 'openwhisk.cjs')
+/** Built here and moved when complete, so that a server that runs finds its files at any time. */
+const building = join(root, `dist-${process.pid}`)
 const flags = new Set(process.argv.slice(2))
 
 for (const flag of flags) {
@@ -61,14 +64,14 @@ const common = {
   supported: { 'dynamic-import': false },
 }
 
-rmSync(dist, { recursive: true, force: true })
-mkdirSync(dist, { recursive: true })
+process.on('exit', () => rmSync(building, { recursive: true, force: true }))
+mkdirSync(building)
 
 const results = await Promise.all([
   esbuild.build({
     ...common,
     entryPoints: ['src/main.ts'],
-    outfile: main,
+    outfile: join(building, 'openwhisk.cjs'),
     external: ['better-sqlite3'],
     define: {
       'import.meta.url': '__bundleUrl',
@@ -83,16 +86,38 @@ const results = await Promise.all([
   esbuild.build({
     ...common,
     entryPoints: ['dockerode'],
-    outfile: join(dist, 'dockerode.cjs'),
+    outfile: join(building, 'dockerode.cjs'),
     plugins: [empty(/^(ssh2|cpu-features|@grpc\/.*|protobufjs.*)$/)],
   }),
   ...runtimePrograms(),
+  // What the reference's Node.js images preinstall for actions to require.
+  esbuild.build({
+    ...common,
+    entryPoints: ['openwhisk'],
+    outfile: join(building, 'runtime', 'node_modules', 'openwhisk', 'index.js'),
+  }),
 ])
 
-writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(results))
-if (flags.has('--meta')) writeFileSync(join(dist, 'meta.json'), JSON.stringify(results[0].metafile))
+writeFileSync(join(building, 'THIRD-PARTY-LICENSES.txt'), licences(results))
+if (flags.has('--meta')) writeFileSync(join(building, 'meta.json'), JSON.stringify(results[0].metafile))
+replaceDist()
 const kilobytes = Math.round(statSync(main).size / 1024)
 console.log(`dist/ built in ${Date.now() - startedAt} ms (${relative(root, main)}: ${kilobytes} KB)`)
+
+/** Another build may do the same at the same moment: then the last one wins. */
+function replaceDist() {
+  const former = `${building}-former`
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (existsSync(dist)) renameSync(dist, former)
+      renameSync(building, dist)
+      break
+    } catch (error) {
+      if (attempt === 10) throw error
+    }
+  }
+  rmSync(former, { recursive: true, force: true })
+}
 
 /** True when nothing that goes into dist/ is younger than it. */
 function isFresh() {
@@ -133,17 +158,17 @@ function empty(filter) {
 function runtimePrograms() {
   const folder = join(root, 'src', 'runtime')
   if (!existsSync(folder)) return []
-  mkdirSync(join(dist, 'runtime'), { recursive: true })
+  mkdirSync(join(building, 'runtime'))
   return readdirSync(folder).flatMap(file => {
     if (file.endsWith('.ts')) {
       const entry = {
         ...common,
         entryPoints: [join(folder, file)],
-        outfile: join(dist, 'runtime', `${file.slice(0, -3)}.cjs`),
+        outfile: join(building, 'runtime', `${file.slice(0, -3)}.cjs`),
       }
       return [esbuild.build(entry)]
     }
-    writeFileSync(join(dist, 'runtime', file), readFileSync(join(folder, file)))
+    writeFileSync(join(building, 'runtime', file), readFileSync(join(folder, file)))
     return []
   })
 }
