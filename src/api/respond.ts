@@ -1,6 +1,7 @@
 // The answers that handlers complete: JSON or text with the headers all of them carry.
 // Error bodies are none of this: handlers throw, and one place writes them.
 
+import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import { type JsonValue, stringify } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
@@ -36,21 +37,40 @@ function negotiate(c: Context<Env>): void {
   throw new WhiskError('notAcceptable', messages.notAcceptable(JSON_TYPE), { rejection: true })
 }
 
+/** Stand for responses that were written already, by status; `@hono/node-server` knows them by this header. */
+const written = new Map<number, Response>()
+
+function alreadyWritten(status: number): Response {
+  let response = written.get(status)
+  if (response === undefined) {
+    response = new Response(null, { status, headers: { 'x-hono-already-sent': 'true' } })
+    written.set(status, response)
+  }
+  return response
+}
+
+/**
+ * Writes straight to the socket's response where there is one: a Response with its headers and its stream would cost
+ * more than all the rest of a request. In process, and in tests, a Response it is.
+ */
+function send(c: Context<Env>, status: number, headers: Record<string, string>, text: string): Response {
+  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+  if (outgoing === undefined) return new Response(text, { status, headers })
+  headers['Content-Length'] = String(Buffer.byteLength(text))
+  outgoing.writeHead(status, headers)
+  outgoing.end(text)
+  return alreadyWritten(status)
+}
+
 /** A response with compact JSON text; fails with WhiskError `notAcceptable` when a 2xx is not wanted as JSON. */
 export function json(c: Context<Env>, text: string, status = 200, headers?: Record<string, string>): Response {
   if (status < 300) negotiate(c)
-  return new Response(text, {
-    status,
-    headers: { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS, ...headers },
-  })
+  return send(c, status, { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS, ...headers }, text)
 }
 
 /** The plain `OK` that `OPTIONS` and a rule's status change answer. */
 export function ok(c: Context<Env>): Response {
-  return new Response('OK', {
-    status: 200,
-    headers: { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS },
-  })
+  return send(c, 200, { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS }, 'OK')
 }
 
 /** 204, for a trigger that nothing listens to. */
