@@ -13,8 +13,9 @@ import { type ContainerFolder, markOf } from './run-folder.ts'
 export interface ProcessSpec {
   id: string
   name: string
-  /** The runtime proxy's command line, without the socket that is its last argument. */
+  /** The runtime proxy's command line up to the socket, and what follows that. */
   command: readonly string[]
+  moreArguments: readonly string[]
   env: Readonly<Record<string, string>>
   memoryMb: number
   folder: ContainerFolder
@@ -47,7 +48,7 @@ interface Started {
 
 const spawnRuntime = (spec: ProcessSpec): Started => {
   const [shell, ...args] = SHELL
-  const child = spawn(shell, [...args, ...spec.command, spec.folder.socket], {
+  const child = spawn(shell, [...args, ...spec.command, spec.folder.socket, ...spec.moreArguments], {
     cwd: spec.folder.work,
     env: spec.env,
     // A group of its own, which can be killed as a whole and does not see the terminal's Ctrl-C.

@@ -131,7 +131,7 @@ export const processFactory = (options: ProcessFactoryOptions): ContainerFactory
       return [node, '--expose-gc', join(runtimeDir, 'nodejs.cjs')]
     }
     interpreter ??= resolvePython(python)
-    return [await interpreter, '-u', join(runtimeDir, 'python.py')]
+    return [await interpreter, join(runtimeDir, 'python.py')]
   }
 
   const start = async (request: ContainerRequest): Promise<Container> => {
@@ -147,6 +147,7 @@ export const processFactory = (options: ProcessFactoryOptions): ContainerFactory
       id: newContainerId(),
       name: `ow-${options.instanceId}-${request.name}`,
       command,
+      moreArguments: NODE_KIND.test(request.kind) ? [] : [join(folder.path, 'python-cache')],
       memoryMb: request.memoryMb,
       folder: place,
       clock,

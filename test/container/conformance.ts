@@ -1,5 +1,5 @@
 // What every container driver must do, whatever it runs containers on: THE driver suite.
-// What the runtimes answer to which code is in runtimes.ts; here is the life of a container around that.
+// What the runtimes answer to which code is in runtime-nodejs.ts and runtime-python.ts; here is the life of a container around that.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Container, ContainerFactory, ContainerRequest, LogLine } from '../../src/container/container.ts'
@@ -16,7 +16,8 @@ import {
   runBody,
   texts,
 } from './driving.ts'
-import { testNodeRuntime, testPythonRuntime } from './runtimes.ts'
+import { testNodeRuntime } from './runtime-nodejs.ts'
+import { testPythonRuntime } from './runtime-python.ts'
 
 export interface ConformanceOptions {
   /** False for the fake, which runs no processes: what needs one is left out. */
