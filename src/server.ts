@@ -43,8 +43,6 @@ export interface RunningServer {
   readonly dataDir: string | undefined
   readonly events: EventBus
   readonly clock: Clock
-  /** Work that nobody waits for: stem cells, code that the first request needs. Call once, when ready was said. */
-  afterReady(): void
   /** Ends what runs within the stop timeout, removes every container, keeps the state. Idempotent. */
   close(): Promise<CloseReport>
 }
@@ -116,6 +114,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     process.once('exit', forget)
 
     let closed: Promise<CloseReport> | undefined
+    // Work that nobody waits for, once the caller has said that the server is ready: stem cells, what dead servers left.
+    setImmediate(() => {
+      if (closed) return
+      front.warmUp()
+      application.start()
+      removeLeftovers(drivers, log)
+    })
     const close = async (): Promise<CloseReport> => {
       retention.close()
       const stopping = application.close()
@@ -139,10 +144,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       dataDir,
       events,
       clock,
-      afterReady() {
-        setImmediate(() => front.warmUp())
-        application.start()
-      },
       close: () => (closed ??= close()),
     }
   } catch (error) {
@@ -165,6 +166,16 @@ function portTaken(error: unknown): never {
 function urlHost(host: string | undefined): string {
   if (host === undefined || host === '0.0.0.0' || host === '::') return 'localhost'
   return host.includes(':') ? `[${host}]` : host
+}
+
+function removeLeftovers({ factories }: Drivers, log: Logger): void {
+  for (const factory of factories) {
+    factory.cleanup().then(
+      count =>
+        count > 0 && log.info(`${count} containers that a dead server left were removed`, { driver: factory.driver }),
+      error => log.warn('what dead servers left could not be removed', { driver: factory.driver, error }),
+    )
+  }
 }
 
 /** Actions in containers reach this machine at an address of their network, not at loopback. */

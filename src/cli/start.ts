@@ -94,7 +94,6 @@ async function run(given: Record<string, unknown>): Promise<void> {
   const signals = watchSignals()
   const server = await startOnSomePort(resolved, log)
   announce(server, resolved, log)
-  server.afterReady()
   const signal = await signals.first
   await stop(server, signal, resolved, log)
   log.close()
