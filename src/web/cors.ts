@@ -1,5 +1,6 @@
 // CORS headers: those of web actions, and those of the REST API for what the router answers in their place.
 
+import { API_CORS } from '../http/cors.ts'
 import { firstHeader } from '../http/raw-request.ts'
 import type { HeaderLines } from './answer.ts'
 
@@ -21,8 +22,4 @@ export function webCors(rawHeaders: readonly string[]): HeaderLines {
 }
 
 /** OpenWhisk: OPTIONS that no web action answers falls through to the REST API's own answer. */
-export const REST_CORS: HeaderLines = [
-  ORIGIN,
-  ['Access-Control-Allow-Headers', DEFAULT_HEADERS],
-  ['Access-Control-Allow-Methods', 'GET, DELETE, POST, PUT, HEAD'],
-]
+export const REST_CORS: HeaderLines = Object.entries(API_CORS)

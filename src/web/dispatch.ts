@@ -11,6 +11,7 @@ import type { JsonObject } from '../entity/json.ts'
 import { namespaceLimits, type SystemLimits } from '../entity/limits.ts'
 import { WhiskError } from '../errors.ts'
 import type { Dispatch, WebActionRequest } from '../http/dispatch.ts'
+import { checkApiMethod } from '../http/fallback.ts'
 import { firstHeader } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -30,8 +31,6 @@ export interface WebDeps {
   readonly limits: SystemLimits
   readonly clock: Clock
 }
-
-const METHODS = ['GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'PATCH']
 
 /** One call on its way: what the steps found out so far. */
 interface Call {
@@ -112,7 +111,7 @@ export function createDispatch(deps: WebDeps): Dispatch {
     const authorization = firstHeader(request.rawHeaders, 'authorization')
     let call: Call | undefined
     try {
-      if (!METHODS.includes(request.method)) throw methodNotAllowed()
+      checkApiMethod(request.method)
       const target = parseTarget(removeDotSegments(request.path))
       if (!target && request.method === 'OPTIONS') return fallbackOptions(request)
       if (!target) throw unmatched(deps.store, authorization)
@@ -142,12 +141,6 @@ function find(store: WebDeps['store'], fqn: string): ResolvedAction | undefined 
     throw error
   }
 }
-
-const methodNotAllowed = (): WhiskError =>
-  new WhiskError('methodNotAllowed', messages.methodNotAllowed(METHODS.join(', ')), {
-    rejection: true,
-    headers: { Allow: METHODS.join(', ') },
-  })
 
 function mayCall({ settings, request, caller }: Call): boolean {
   const { access, customOptions } = settings
