@@ -4,28 +4,40 @@
 const fs = require('node:fs')
 const { createRequire } = require('node:module')
 const { join, dirname } = require('node:path')
+const vm = require('node:vm')
 
 const GZIP_FLAGS = [0x00, 0x08]
 
+// The source has a function of its own, so that it may declare names like `require` itself, and its directives count.
+const OPENING = '(function (module, exports, require, __filename, __dirname) { return (function () {'
+const CLOSING = '\n})() })'
+
+/** In Node.js 20.12 and later, import() in an action is the loader's; before, it has to be lent to it. */
+const importing = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER ?? (specifier => import(specifier))
+
+const compile = (text, filename) => {
+  try {
+    return new vm.Script(text, { filename, columnOffset: -OPENING.length, importModuleDynamically: importing })
+  } catch (error) {
+    // Node.js puts the place and the line before the error; the reference's text begins with the error itself.
+    const stack = String(error.stack)
+    const start = stack.indexOf(`${error.name}: ${error.message}`)
+    const place = stack.slice(0, stack.indexOf('\n'))
+    if (start > 0) error.stack = stack.slice(start).replace('\n', `\n    at ${place}\n`)
+    throw error
+  }
+}
+
 /**
  * Evaluates plain source and returns what `main` names in it: a local, else an export of the runner. Throws whatever
- * the code throws.
+ * the code throws. Stacks show the lines of the source.
  */
 const evaluate = (source, main, requireHere) => {
   const filename = join(process.cwd(), 'runner.js')
   const module = { id: filename, filename, path: dirname(filename), loaded: true, children: [], exports: {} }
-  const entry = `try { return ${main}\n } catch (e) { if (e instanceof ReferenceError) return module.exports.${main} || exports.${main}\n throw e }`
-  // A function of its own around the source, so that the source may declare names like `require` itself, and its
-  // directives count.
-  const wrapper = new Function(
-    'module',
-    'exports',
-    'require',
-    '__filename',
-    '__dirname',
-    `return (function () {${source}\n${entry}\n})()`,
-  )
-  return wrapper.call(globalThis, module, module.exports, requireHere, filename, dirname(filename))
+  const entry = `\ntry { return ${main}\n } catch (e) { if (e instanceof ReferenceError) return module.exports.${main} || exports.${main}\n throw e }`
+  const wrapper = compile(OPENING + source + entry + CLOSING, filename).runInThisContext()
+  return wrapper(module, module.exports, requireHere, filename, dirname(filename))
 }
 
 const isZip = bytes => bytes.subarray(0, 4).equals(Buffer.from([0x50, 0x4b, 0x03, 0x04]))

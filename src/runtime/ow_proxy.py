@@ -260,12 +260,16 @@ def is_result(line):
 
 
 def serve(path):
-    """Listens and serves. Returns only in the process that is to run the action, with the plan for it."""
+    """Listens and serves; a number is a TCP port, as a container needs it. Returns only in the process that is to run the action, with the plan for it."""
     os.umask(0o022)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    listener.bind(path)
+    if path.isdigit():
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        listener.bind(("0.0.0.0", int(path)))
+    else:
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        listener.bind(path)
     listener.listen(64)
     os.write(LIFELINE, b"ready\n")
     return Proxy(listener).serve()

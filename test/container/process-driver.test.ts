@@ -1,4 +1,4 @@
-// What the process driver leaves behind: nothing, however the server ends.
+// The process driver alone: what it leaves behind, which is nothing however the server ends, and what actions see of it.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -178,6 +178,23 @@ describe('a container', () => {
       ['FOR_ALL', 'HOME', 'OWN', 'PATH', 'PWD', 'TMPDIR', 'TZ', '__OW_API_HOST', ...runVariables]
         .concat(['ACTIVATION_ID', 'DEADLINE', 'NAMESPACE', 'TRANSACTION_ID'].map(word => `__OW_${word}`))
         .sort(),
+    )
+  })
+
+  test('shows the lines of the source in stacks', async () => {
+    container = await factory.create(aContainerRequest())
+    await initialize(container, { code: 'function main() {\n  throw new Error("boom")\n}' })
+    await run(container)
+    const lines = await logsOf(container)
+    expect(lines[0]).toBe('stderr: Error: boom')
+    expect(lines[1]).toMatch(/stderr: {5}at .*main \(.*runner\.js:2:9\)/)
+  })
+
+  test('says where the syntax is wrong, after what is wrong', async () => {
+    container = await factory.create(aContainerRequest())
+    const answer = await initialize(container, { code: 'function main() {\n  const a b\n}' })
+    expect(outcome(answer)).toMatch(
+      /^502 {"error":"Initialization has failed due to: SyntaxError: .*?\\n {4}at .*?runner\.js:2\\n/,
     )
   })
 
