@@ -1,17 +1,20 @@
 // Which records a query means: the index of activations, in segments.
 //
-// A segment is a run of 2 ** SEGMENT_BITS sequence numbers. New index entries all fall into the last segment, a range
-// of a few hundred pages, so that inserting costs the same however many records there are. When a segment is full its
-// entries are counted once by namespace and name. Counting a range of time then adds up segments that lie inside it
-// and walks the few that straddle its ends; listing visits segments from the latest `start` backwards and stops at
-// the first that cannot hold anything newer than what it has. Nothing demands that records come in the order of
-// `start`: segments may overlap, clocks may go backwards.
+// A segment is a run of 2 ** SEGMENT_BITS sequence numbers. The last one is open: its entries are in memory (read from
+// the records when a query first needs them), so that storing a record touches no index. When it is full its entries
+// are written, sorted, behind those of the segments before it, and counted by namespace and name: inserting costs the
+// same however many records and names there are.
+//
+// Counting a range of time adds up segments that lie inside it and walks the few that straddle its ends; listing
+// visits segments from the latest `start` backwards and stops at the first that cannot hold anything newer than what
+// it has. Nothing demands that records come in the order of `start`: segments may overlap, clocks may go backwards.
 
+import { indexStatements, type Range, type Run } from './activation-index-sql.ts'
 import type { Connection } from './connection.ts'
 import type { ActivationQuery } from './store.ts'
 
 /** 2 to the power of this many records make a segment. */
-const SEGMENT_BITS = 13
+const SEGMENT_BITS = 12
 
 /** One entry: where the record is, and what it is sorted by. */
 export interface Hit {
@@ -22,9 +25,15 @@ export interface Hit {
 export interface ActivationIndex {
   /** The sequence number of the next record. */
   next(): number
-  /** Enters the record of `next()`; closes the segment before it when it is the first of a new one. */
-  add(seq: number, namespace: string, names: readonly string[], start: number): void
-  remove(seq: number, namespace: string, names: readonly string[], start: number): void
+  /** To be called when the record of `next()` has been inserted. */
+  added(seq: number, namespace: string, names: readonly string[], start: number): void
+  /** To be called when a record, or all of a segment up to one, have been deleted. */
+  removed(seq: number): void
+  removedUpTo(seq: number): void
+  /** To be called when all records of a namespace have been deleted. */
+  dropped(namespace: string): void
+  /** The last sequence number of the segment that this one is in. */
+  endOf(seq: number): number
   /** Newest first. */
   find(query: ActivationQuery): Hit[]
   count(query: ActivationQuery): number
@@ -32,142 +41,124 @@ export interface ActivationIndex {
   total(): number
 }
 
-interface Name {
-  namespace: string
-  name: string
-}
-
-interface Range extends Name {
-  since: number
-  upto: number
-}
-
-interface Entry extends Name {
-  segment: number
-  start: number
-  seq: number
-}
-
-/** A closed segment's share of a name. */
-interface Run {
-  segment: number
-  entries: number
-  first: number
-  last: number
-}
-
-const IN_SEGMENT = `FROM activation_index WHERE segment = :segment AND namespace = :namespace AND name = :name
-  AND start BETWEEN :since AND :upto`
-
-const statements = ({ db }: Connection) => ({
-  open: db.prepare<[], { segment: number }>('SELECT segment FROM activation_open_segment'),
-  setOpen: db.prepare<{ segment: number }>('UPDATE activation_open_segment SET segment = :segment'),
-  last: db.prepare<[], { seq: number | null }>('SELECT max(seq) AS seq FROM activations'),
-  add: db.prepare<Entry>(
-    `INSERT INTO activation_index VALUES
-     (:segment, :namespace, '', :start, :seq), (:segment, :namespace, :name, :start, :seq)`,
-  ),
-  addName: db.prepare<Entry>('INSERT INTO activation_index VALUES (:segment, :namespace, :name, :start, :seq)'),
-  remove: db.prepare<Entry>(
-    `DELETE FROM activation_index
-     WHERE segment = :segment AND namespace = :namespace AND name = :name AND start = :start AND seq = :seq`,
-  ),
-  close: db.prepare<{ segment: number }>(
-    `INSERT INTO activation_counts SELECT namespace, name, segment, count(*), min(start), max(start)
-     FROM activation_index WHERE segment = :segment GROUP BY namespace, name`,
-  ),
-  uncount: db.prepare<Name & { segment: number }, { entries: number }>(
-    `UPDATE activation_counts SET entries = entries - 1
-     WHERE namespace = :namespace AND name = :name AND segment = :segment RETURNING entries`,
-  ),
-  forget: db.prepare<Name & { segment: number }>(
-    'DELETE FROM activation_counts WHERE namespace = :namespace AND name = :name AND segment = :segment',
-  ),
-  runs: db.prepare<Range, Run>(
-    `SELECT segment, entries, first_start AS first, last_start AS last FROM activation_counts
-     WHERE namespace = :namespace AND name = :name AND last_start >= :since AND first_start <= :upto`,
-  ),
-  find: db.prepare<Range & { segment: number; limit: number }, Hit>(
-    `SELECT start, seq ${IN_SEGMENT} ORDER BY start DESC, seq DESC LIMIT :limit`,
-  ),
-  count: db.prepare<Range & { segment: number }, { n: number }>(`SELECT count(*) AS n ${IN_SEGMENT}`),
-  closedTotal: db.prepare<[], { n: number | null }>("SELECT sum(entries) AS n FROM activation_counts WHERE name = ''"),
-  openTotal: db.prepare<{ segment: number }, { n: number }>(
-    "SELECT count(*) AS n FROM activation_index WHERE segment = :segment AND name = ''",
-  ),
-})
-
 /** All but the reading ones belong inside `connection.write`. `segmentBits` belongs to the data: only tests differ. */
 export function activationIndex(connection: Connection, segmentBits = SEGMENT_BITS): ActivationIndex {
-  const sql = statements(connection)
+  const sql = indexStatements(connection)
   const segmentRecords = 2 ** segmentBits
   const segmentOf = (seq: number) => Math.floor(seq / segmentRecords)
+  const firstOf = (segment: number) => segment * segmentRecords
   let state: { open: number; next: number } | undefined
+  /** The open segment by namespace and name, in the order of sequence; undefined until it is asked for. */
+  let entries: Map<string, Hit[]> | undefined
   let total: number | undefined
-  connection.onRollback(() => {
+  const forget = () => {
     state = undefined
+    entries = undefined
     total = undefined
-  })
+  }
+  connection.onRollback(forget)
 
   const current = () => {
     if (!state) {
       const open = sql.open.get()?.segment ?? 0
       // The newest records may have been deleted; what follows must not fall into a closed segment.
-      const next = Math.max((sql.last.get()?.seq ?? 0) + 1, open * segmentRecords)
-      state = { open, next }
+      state = { open, next: Math.max((sql.last.get()?.seq ?? 0) + 1, firstOf(open)) }
     }
     return state
   }
-  const countIn = (segment: number, range: Range) => sql.count.get({ ...range, segment })?.n ?? 0
+  const enter = (into: Map<string, Hit[]>, namespace: string, names: readonly string[], hit: Hit) => {
+    for (const name of names) {
+      const key = keyOf(namespace, name)
+      const hits = into.get(key)
+      if (hits) hits.push(hit)
+      else into.set(key, [hit])
+    }
+  }
+  const openEntries = () => {
+    if (!entries) {
+      entries = new Map()
+      for (const { seq, namespace, names, start } of sql.records.all({ from: firstOf(current().open) })) {
+        enter(entries, namespace, decodeNames(names), { start, seq })
+      }
+    }
+    return entries
+  }
+  const findOpen = ({ namespace, name, since, upto }: Range): Hit[] => {
+    const hits = openEntries().get(keyOf(namespace, name)) ?? []
+    return hits.filter(({ start }) => start >= since && start <= upto)
+  }
+  const close = (segment: number) => {
+    const range = { segment, from: firstOf(segment), to: firstOf(segment + 1) }
+    sql.close.run(range)
+    recount(segment)
+  }
+  const recount = (segment: number) => {
+    sql.uncount.run({ segment })
+    sql.count.run({ segment })
+    sql.uncountSegment.run({ segment })
+    sql.countSegment.run({ segment })
+  }
+  const removed = (segment: number, remove: () => void) => {
+    total = undefined
+    if (segment === current().open) {
+      entries = undefined
+      return
+    }
+    remove()
+    recount(segment)
+  }
+
+  const countIn = (segment: number, range: Range) => sql.countIn.get({ ...range, segment })?.n ?? 0
   const count = (range: Range): number => {
-    let n = countIn(current().open, range)
+    let n = findOpen(range).length
     for (const run of sql.runs.all(range)) {
       const inside = run.first >= range.since && run.last <= range.upto
       n += inside ? run.entries : countIn(run.segment, range)
     }
     return n
   }
-  /** Adds a segment's entries to the newest `need` so far. */
-  const collect = (hits: Hit[], segment: number, range: Range, need: number): Hit[] => {
-    const more = sql.find.all({ ...range, segment, limit: need })
-    if (hits.length === 0) return more
-    return more.length === 0 ? hits : [...hits, ...more].sort(newestFirst).slice(0, need)
-  }
   const newest = (range: Range, runs: readonly Run[], need: number): Hit[] => {
-    let hits = collect([], current().open, range, need)
+    let hits = findOpen(range).sort(newestFirst).slice(0, need)
     for (const run of runs) {
       const oldest = hits[need - 1]
       if (oldest && oldest.start > run.last) break
-      hits = collect(hits, run.segment, range, need)
+      const more = sql.find.all({ ...range, segment: run.segment, limit: need })
+      hits = hits.length === 0 ? more : [...hits, ...more].sort(newestFirst).slice(0, need)
     }
     return hits
   }
 
   return {
     next: () => current().next,
-    add(seq, namespace, [name = '', ...others], start) {
+    added(seq, namespace, names, start) {
       const now = current()
       const segment = segmentOf(seq)
       if (segment !== now.open) {
-        sql.close.run({ segment: now.open })
+        close(now.open)
         sql.setOpen.run({ segment })
         now.open = segment
+        entries = new Map()
       }
-      sql.add.run({ segment, namespace, name, start, seq })
-      for (const other of others) sql.addName.run({ segment, namespace, name: other, start, seq })
       now.next = seq + 1
+      if (entries) enter(entries, namespace, names, { start, seq })
       if (total !== undefined) total++
     },
-    remove(seq, namespace, names, start) {
+    removed(seq) {
       const segment = segmentOf(seq)
-      for (const name of ['', ...names]) {
-        sql.remove.run({ segment, namespace, name, start, seq })
-        if (segment === current().open) continue
-        const left = sql.uncount.get({ segment, namespace, name })
-        if (left?.entries === 0) sql.forget.run({ segment, namespace, name })
-      }
-      if (total !== undefined) total--
+      removed(segment, () => sql.remove.run({ segment, from: seq, to: seq }))
     },
+    removedUpTo(seq) {
+      const segment = segmentOf(seq)
+      removed(segment, () => sql.remove.run({ segment, from: 0, to: seq }))
+    },
+    dropped(namespace) {
+      sql.dropFromSegments.run({ namespace })
+      sql.dropCounts.run({ namespace })
+      sql.dropEntries.run({ namespace })
+      total = undefined
+      entries = undefined
+    },
+    endOf: seq => firstOf(segmentOf(seq) + 1) - 1,
     find(query) {
       const { limit = Number.MAX_SAFE_INTEGER, skip = 0 } = query
       const range = toRange(query)
@@ -175,15 +166,23 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
       const leap = leapOver(runs, skip - segmentRecords)
       if (leap === undefined) return newest(range, runs, skip + limit).slice(skip)
       const left = skip - count({ ...range, since: leap + 1 })
-      const shorter = { ...range, upto: Math.min(range.upto, leap) }
+      const shorter = { ...range, upto: leap }
       return newest(shorter, runs, left + limit).slice(left)
     },
     count: query => count(toRange(query)),
     total() {
-      total ??= (sql.closedTotal.get()?.n ?? 0) + (sql.openTotal.get({ segment: current().open })?.n ?? 0)
+      if (total === undefined) {
+        total = sql.closedTotal.get()?.n ?? 0
+        for (const [key, hits] of openEntries()) if (key.endsWith('\n')) total += hits.length
+      }
       return total
     },
   }
+}
+
+/** The names of an index entry in a record's row. */
+export function decodeNames(names: string): string[] {
+  return JSON.parse(names) as string[]
 }
 
 /**
@@ -200,6 +199,10 @@ function leapOver(runs: readonly Run[], skip: number): number | undefined {
     if (passed > skip) break
   }
   return skip > 0 ? leap : undefined
+}
+
+function keyOf(namespace: string, name: string): string {
+  return `${namespace}\n${name}`
 }
 
 function toRange({ namespace, name = '', since, upto }: ActivationQuery): Range {

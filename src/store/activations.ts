@@ -11,7 +11,7 @@ import type { Queue } from './queue.ts'
 import type { ActivationQuery, ActivationStore } from './store.ts'
 
 /** How many records one call of `prune` deletes at most: a few milliseconds. */
-const PRUNE_SLICE = 250
+const PRUNE_SLICE = 512
 
 /** What forgetting a namespace needs. */
 export interface Activations extends ActivationStore {
@@ -20,32 +20,37 @@ export interface Activations extends ActivationStore {
 
 interface Key {
   seq: number
+  start: number
+}
+
+/** Sequence numbers, both inclusive. */
+interface Span {
+  from: number
+  to: number
+}
+
+interface Row extends Key, Omit<ActivationText, 'logs'> {
   id: string
   namespace: string
-  start: number
   names: string
 }
 
-type Row = Key & Omit<ActivationText, 'logs'>
-
-const KEY = 'seq, id, namespace, start, names'
 const WITH_LOGS = `SELECT a.namespace, a.summary, a.details, l.logs
   FROM activations a LEFT JOIN activation_logs l ON l.seq = a.seq`
 
 const statements = ({ db }: Connection) => ({
   put: db.prepare<Row>(
-    `INSERT INTO activations (${KEY}, summary, details)
+    `INSERT INTO activations (seq, id, namespace, start, names, summary, details)
      VALUES (:seq, :id, :namespace, :start, :names, :summary, :details) ON CONFLICT (id) DO NOTHING`,
   ),
   putLogs: db.prepare<{ seq: number; logs: string }>('INSERT OR REPLACE INTO activation_logs VALUES (:seq, :logs)'),
-  deleteLogs: db.prepare<{ seq: number }>('DELETE FROM activation_logs WHERE seq = :seq'),
-  delete: db.prepare<{ seq: number }>('DELETE FROM activations WHERE seq = :seq'),
-  key: db.prepare<{ id: string }, Key>(`SELECT ${KEY} FROM activations WHERE id = :id`),
+  deleteLogs: db.prepare<Span>('DELETE FROM activation_logs WHERE seq BETWEEN :from AND :to'),
+  delete: db.prepare<Span>('DELETE FROM activations WHERE seq BETWEEN :from AND :to'),
+  key: db.prepare<{ id: string }, Key>('SELECT seq, start FROM activations WHERE id = :id'),
   byId: db.prepare<{ id: string }, ActivationText & { namespace: string }>(`${WITH_LOGS} WHERE a.id = :id`),
   bySeq: db.prepare<{ seq: number }, ActivationText>(`${WITH_LOGS} WHERE a.seq = :seq`),
   summary: db.prepare<{ seq: number }, { summary: string }>('SELECT summary FROM activations WHERE seq = :seq'),
-  keyBySeq: db.prepare<{ seq: number }, Key>(`SELECT ${KEY} FROM activations WHERE seq = :seq`),
-  oldest: db.prepare<{ limit: number }, Key>(`SELECT ${KEY} FROM activations ORDER BY seq LIMIT :limit`),
+  oldest: db.prepare<{ limit: number }, Key>('SELECT seq, start FROM activations ORDER BY seq LIMIT :limit'),
 })
 
 export function activationStore(
@@ -60,29 +65,21 @@ export function activationStore(
 
   const insert = (record: WhiskActivation, { logs, ...text }: ActivationText): number => {
     const { activationId: id, namespace, start } = record
-    const names = filterNames(record)
+    const names = ['', ...filterNames(record)]
     const row = { seq: index.next(), id, namespace, start, names: JSON.stringify(names), ...text }
     if (sql.put.run(row).changes === 0) {
       const old = sql.key.get({ id })
       if (old) remove(old)
       sql.put.run(row)
     }
-    index.add(row.seq, namespace, names, start)
+    index.added(row.seq, namespace, names, start)
     if (logs !== null) sql.putLogs.run({ seq: row.seq, logs })
     return row.seq
   }
-  const remove = ({ seq, namespace, names, start }: Key): void => {
-    index.remove(seq, namespace, decodeNames(names), start)
-    sql.deleteLogs.run({ seq })
-    sql.delete.run({ seq })
-  }
-  const removeAll = (keys: readonly Key[]): number => {
-    if (keys.length > 0) {
-      connection.write(() => {
-        for (const key of keys) remove(key)
-      })
-    }
-    return keys.length
+  const remove = ({ seq }: Key): void => {
+    sql.deleteLogs.run({ from: seq, to: seq })
+    sql.delete.run({ from: seq, to: seq })
+    index.removed(seq)
   }
   const rows = <T>(query: ActivationQuery, read: (seq: number) => T | undefined): T[] =>
     index.find(query).flatMap(({ seq }) => read(seq) ?? [])
@@ -116,12 +113,27 @@ export function activationStore(
       const before = ageMs > 0 ? clock.now() - ageMs : Number.MIN_SAFE_INTEGER
       const surplus = count > 0 ? index.total() - count : 0
       if (first.start >= before && surplus <= 0) return 0
+      const end = index.endOf(first.seq)
       const keys = sql.oldest.all({ limit: PRUNE_SLICE })
-      const kept = keys.findIndex((key, at) => at >= surplus && key.start >= before)
-      return removeAll(kept < 0 ? keys : keys.slice(0, kept))
+      const kept = keys.findIndex(({ seq, start }, at) => seq > end || (at >= surplus && start >= before))
+      const gone = kept < 0 ? keys : keys.slice(0, kept)
+      const to = gone.at(-1)?.seq ?? first.seq
+      connection.write(() => {
+        sql.deleteLogs.run({ from: first.seq, to })
+        sql.delete.run({ from: first.seq, to })
+        index.removedUpTo(to)
+      })
+      return gone.length
     },
     drop(namespace) {
-      removeAll(rows({ namespace }, seq => sql.keyBySeq.get({ seq })))
+      const hits = index.find({ namespace })
+      connection.write(() => {
+        for (const { seq } of hits) {
+          sql.deleteLogs.run({ from: seq, to: seq })
+          sql.delete.run({ from: seq, to: seq })
+        }
+        index.dropped(namespace)
+      })
     },
   }
 }
@@ -132,8 +144,4 @@ function decode(text: ActivationText): WhiskActivation {
   } catch (error) {
     throw new WhiskError('internal', messages.corrupted, { cause: error })
   }
-}
-
-function decodeNames(names: string): string[] {
-  return JSON.parse(names) as string[]
 }

@@ -6,6 +6,12 @@ import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
 
+/**
+ * How long writes that nobody waits for may wait for company. What they say (an activation ended, a run started) is
+ * told to nobody, so a crash in this time is as if it had come before them.
+ */
+const LINGER_MS = 2
+
 /** How long after a failed commit the store looks whether it can write again. */
 const PROBE_INTERVAL_MS = 1000
 
@@ -16,12 +22,12 @@ interface Batch {
 }
 
 /**
- * Writes open a transaction that is committed in the check phase of the same turn of the event loop, so that all
- * requests of a turn share one commit.
+ * Writes open a transaction. When somebody waits for it, it is committed in the check phase of that turn of the event
+ * loop, so that all requests of a turn share one commit; else it lingers for a moment.
  *
- * A write that fails, or a commit that fails, takes the whole transaction with it: what was written in the turn is
- * gone, everyone who awaits `committed()` is told, and further writes of the turn are refused, so that nobody builds
- * on what is not there.
+ * A write that fails, or a commit that fails, takes the whole transaction with it: what was written in it is gone,
+ * everyone who awaits `committed()` is told, and further writes of the turn are refused, so that nobody builds on what
+ * is not there.
  */
 export class Connection {
   readonly db: Database.Database
@@ -29,9 +35,11 @@ export class Connection {
   readonly #log: Logger
   readonly #begin: Database.Statement
   readonly #commit: Database.Statement
-  readonly #listeners: (() => void)[] = []
+  readonly #rollbackListeners: (() => void)[] = []
+  readonly #commitListeners: (() => void)[] = []
   /** Whether a transaction is open (or has failed and the turn is not over). */
   #open = false
+  #linger: NodeJS.Timeout | undefined
   #batch: Batch | undefined
   #failure: WhiskError | undefined
   /** Depth of `transaction()`, and how many of these levels have their savepoint. */
@@ -55,7 +63,17 @@ export class Connection {
 
   /** `fn` is called after something was rolled back: to forget what may never have been. */
   onRollback(fn: () => void): void {
-    this.#listeners.push(fn)
+    this.#rollbackListeners.push(fn)
+  }
+
+  /** `fn` is called before each commit, to write what it put off. */
+  onCommit(fn: () => void): void {
+    this.#commitListeners.push(fn)
+  }
+
+  /** For a write that is put off until `onCommit`: makes sure that there will be a commit. */
+  touch(): void {
+    this.write(() => {})
   }
 
   /** Runs statements that write. Whatever `fn` throws is a failure of the store: check and encode before. */
@@ -63,6 +81,8 @@ export class Connection {
     if (this.#failure) throw this.#failure
     try {
       if (!this.#open) this.#start()
+      // What was put off before a savepoint must not go with it.
+      if (this.#savepoints === 0 && this.#depth > 0) for (const listener of this.#commitListeners) listener()
       while (this.#savepoints < this.#depth) {
         this.db.exec(`SAVEPOINT level${this.#savepoints}`)
         this.#savepoints++
@@ -91,7 +111,10 @@ export class Connection {
 
   committed(): Promise<void> {
     if (!this.#open) return Promise.resolve()
-    this.#batch ??= newBatch()
+    if (!this.#batch) {
+      this.#batch = newBatch()
+      setImmediate(this.#flush)
+    }
     return this.#batch.promise
   }
 
@@ -100,6 +123,7 @@ export class Connection {
     if (!this.#open) return
     if (!this.#failure) {
       try {
+        for (const listener of this.#commitListeners) listener()
         this.#commit.run()
       } catch (error) {
         this.#fail(error)
@@ -107,6 +131,7 @@ export class Connection {
     }
     const batch = this.#batch
     const failure = this.#failure
+    clearTimeout(this.#linger)
     this.#open = false
     this.#batch = undefined
     this.#failure = undefined
@@ -127,7 +152,7 @@ export class Connection {
   #start(): void {
     // Before BEGIN: a BEGIN that fails is a batch that fails.
     this.#open = true
-    setImmediate(this.#flush)
+    this.#linger = setTimeout(this.#flush, LINGER_MS)
     this.#begin.run()
   }
 
@@ -135,7 +160,7 @@ export class Connection {
     if (this.#failure) return
     try {
       this.db.exec(`ROLLBACK TO level${level}; RELEASE level${level}`)
-      for (const listener of this.#listeners) listener()
+      for (const listener of this.#rollbackListeners) listener()
     } catch (error) {
       this.#fail(error)
     }
@@ -146,13 +171,14 @@ export class Connection {
     if (this.#failure) return this.#failure
     const failure = new WhiskError('unavailable', messages.unavailable, { cause: error })
     this.#failure = failure
+    setImmediate(this.#flush)
     this.#log.error('The store could not write; nothing of this turn was stored.', { error })
     try {
       if (this.db.inTransaction) this.db.exec('ROLLBACK')
     } catch (rollbackError) {
       this.#log.error('The store could not roll back.', { error: rollbackError })
     }
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#rollbackListeners) listener()
     this.#healthy = false
     this.#probeLater()
     return failure

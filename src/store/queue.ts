@@ -15,39 +15,63 @@ interface Row {
   started: 0 | 1
 }
 
+/** Where an entry is, and whether `queue_started` says so, or will with the next commit. */
+interface Place {
+  readonly seq: number
+  started: 'no' | 'soon' | 'stored'
+}
+
+const STARTED = 'EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq) AS started'
+
 const statements = ({ db }: Connection) => ({
   put: db.prepare<{ id: string; namespace: string; entry: string }>(
     'INSERT INTO queue (id, namespace, entry) VALUES (:id, :namespace, :entry)',
   ),
-  start: db.prepare<{ seq: number }>('INSERT OR IGNORE INTO queue_started VALUES (:seq)'),
+  start: db.prepare<{ seq: number }>('INSERT INTO queue_started VALUES (:seq)'),
   remove: db.prepare<{ seq: number }>('DELETE FROM queue WHERE seq = :seq'),
   unstart: db.prepare<{ seq: number }>('DELETE FROM queue_started WHERE seq = :seq'),
-  all: db.prepare<[], Row>(
-    `SELECT seq, entry, EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq) AS started
-     FROM queue q ORDER BY seq`,
-  ),
-  ids: db.prepare<[], { seq: number; id: string }>('SELECT seq, id FROM queue'),
+  all: db.prepare<[], Row>(`SELECT seq, entry, ${STARTED} FROM queue q ORDER BY seq`),
+  places: db.prepare<[], { seq: number; id: string; started: 0 | 1 }>(`SELECT seq, id, ${STARTED} FROM queue q`),
   ofNamespace: db.prepare<{ namespace: string }, { id: string }>('SELECT id FROM queue WHERE namespace = :namespace'),
 })
 
 export function queueStore(connection: Connection): Queue {
   const sql = statements(connection)
-  /** Where each entry is; spares the table an index. */
-  let seqs: Map<string, number> | undefined
+  /** By id; spares the table an index. */
+  let places: Map<string, Place> | undefined
+  /** Started since the last commit: most of them end before the next one, and need not be written. */
+  const soon = new Set<Place>()
   connection.onRollback(() => {
-    seqs = undefined
+    places = undefined
+    soon.clear()
   })
+  const writeStarted = () => {
+    for (const place of soon) {
+      sql.start.run({ seq: place.seq })
+      place.started = 'stored'
+    }
+    soon.clear()
+  }
+  connection.onCommit(writeStarted)
   const loaded = () => {
-    seqs ??= new Map(sql.ids.all().map(({ id, seq }) => [id, seq]))
-    return seqs
+    places ??= new Map(
+      sql.places.all().map(({ id, seq, started }) => [id, { seq, started: started ? 'stored' : 'no' }]),
+    )
+    return places
+  }
+  const start = (place: Place) => {
+    if (place.started !== 'no') return
+    place.started = 'soon'
+    soon.add(place)
   }
   const remove = (id: string) => {
-    const seq = loaded().get(id)
-    if (seq === undefined) return
+    const place = loaded().get(id)
+    if (!place) return
     connection.write(() => {
-      sql.remove.run({ seq })
-      sql.unstart.run({ seq })
+      sql.remove.run({ seq: place.seq })
+      if (place.started === 'stored') sql.unstart.run({ seq: place.seq })
     })
+    soon.delete(place)
     loaded().delete(id)
   }
 
@@ -56,20 +80,24 @@ export function queueStore(connection: Connection): Queue {
       const { activationId: id, identity, state } = entry
       const text = stringify(toDocument(entry))
       remove(id)
-      const seq = connection.write(() => {
-        const { lastInsertRowid } = sql.put.run({ id, namespace: identity.namespace.name, entry: text })
-        const seq = Number(lastInsertRowid)
-        if (state === 'started') sql.start.run({ seq })
-        return seq
-      })
-      loaded().set(id, seq)
+      const { lastInsertRowid } = connection.write(() =>
+        sql.put.run({ id, namespace: identity.namespace.name, entry: text }),
+      )
+      const place: Place = { seq: Number(lastInsertRowid), started: 'no' }
+      if (state === 'started') start(place)
+      loaded().set(id, place)
     },
     started(id) {
-      const seq = loaded().get(id)
-      if (seq !== undefined) connection.write(() => sql.start.run({ seq }))
+      const place = loaded().get(id)
+      if (!place) return
+      connection.touch()
+      start(place)
     },
     remove,
-    all: () => sql.all.all().map(toEntry),
+    all() {
+      if (soon.size > 0) connection.write(writeStarted)
+      return sql.all.all().map(toEntry)
+    },
     drop(namespace) {
       for (const { id } of sql.ofNamespace.all({ namespace })) remove(id)
     },

@@ -25,7 +25,7 @@ CREATE TABLE activations (
   id TEXT NOT NULL,
   namespace TEXT NOT NULL,
   start INTEGER NOT NULL,
-  -- The names by which filters find it, as a JSON array.
+  -- The names under which it is indexed, as a JSON array: the empty one, and those that filters find it by.
   names TEXT NOT NULL,
   summary TEXT NOT NULL,
   details TEXT NOT NULL
@@ -36,8 +36,15 @@ CREATE TABLE activation_logs (
   logs TEXT NOT NULL
 ) STRICT;
 
--- Of each record one entry with the empty name, and one for each name that filters find it by. A segment is a run of
--- `seq`: new entries fall on the few pages of the last segment, however many records and names there are.
+-- The index of activations, in segments: see activation-index.ts. Only closed segments are here.
+CREATE TABLE activation_segments (
+  segment INTEGER PRIMARY KEY,
+  -- Records that are still there.
+  entries INTEGER NOT NULL,
+  -- None of them starts before or after these.
+  first_start INTEGER NOT NULL,
+  last_start INTEGER NOT NULL
+) STRICT;
 CREATE TABLE activation_index (
   segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
@@ -46,18 +53,17 @@ CREATE TABLE activation_index (
   seq INTEGER NOT NULL,
   PRIMARY KEY (segment, namespace, name, start, seq)
 ) STRICT, WITHOUT ROWID;
--- What each closed segment holds of a name: so counting walks only the segments at the ends of a range.
+-- How often each name is in a segment.
 CREATE TABLE activation_counts (
+  segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
   name TEXT NOT NULL,
-  segment INTEGER NOT NULL,
   entries INTEGER NOT NULL,
-  -- No entry starts before or after these.
   first_start INTEGER NOT NULL,
   last_start INTEGER NOT NULL,
-  PRIMARY KEY (namespace, name, segment)
+  PRIMARY KEY (segment, namespace, name)
 ) STRICT, WITHOUT ROWID;
--- One row: the segment that is still open. All before it are closed.
+-- One row: the segment that new records belong to. All before it are closed.
 CREATE TABLE activation_open_segment (
   segment INTEGER NOT NULL
 ) STRICT;

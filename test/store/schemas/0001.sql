@@ -25,18 +25,26 @@ CREATE TABLE activations (
   id TEXT NOT NULL,
   namespace TEXT NOT NULL,
   start INTEGER NOT NULL,
-  -- The names by which filters find it, as a JSON array.
+  -- The names under which it is indexed, as a JSON array: the empty one, and those that filters find it by.
   names TEXT NOT NULL,
   summary TEXT NOT NULL,
   details TEXT NOT NULL
 ) STRICT;
-INSERT INTO activations VALUES(1,'018bcfe5680000000000000000000001','guest',1700000000000,'["hello"]','{"activationId":"018bcfe5680000000000000000000001","annotations":[{"key":"path","value":"guest/hello"},{"key":"waitTime","value":3},{"key":"kind","value":"nodejs:20"},{"key":"timeout","value":false},{"key":"limits","value":{"concurrency":1,"logs":10,"memory":256,"timeout":60000}}],"duration":12,"end":1700000000012,"name":"hello","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
-INSERT INTO activations VALUES(2,'018bcfe5680000000000000000000002','guest',1700000000000,'["things/packaged"]','{"activationId":"018bcfe5680000000000000000000002","annotations":[{"key":"path","value":"guest/things/packaged"}],"duration":12,"end":1700000000012,"name":"packaged","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
+INSERT INTO activations VALUES(1,'018bcfe5680000000000000000000001','guest',1700000000000,'["","hello"]','{"activationId":"018bcfe5680000000000000000000001","annotations":[{"key":"path","value":"guest/hello"},{"key":"waitTime","value":3},{"key":"kind","value":"nodejs:20"},{"key":"timeout","value":false},{"key":"limits","value":{"concurrency":1,"logs":10,"memory":256,"timeout":60000}}],"duration":12,"end":1700000000012,"name":"hello","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
+INSERT INTO activations VALUES(2,'018bcfe5680000000000000000000002','guest',1700000000000,'["","things/packaged"]','{"activationId":"018bcfe5680000000000000000000002","annotations":[{"key":"path","value":"guest/things/packaged"}],"duration":12,"end":1700000000012,"name":"packaged","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
 CREATE TABLE activation_logs (
   seq INTEGER PRIMARY KEY,
   logs TEXT NOT NULL
 ) STRICT;
 INSERT INTO activation_logs VALUES(1,'["a line"]');
+CREATE TABLE activation_segments (
+  segment INTEGER PRIMARY KEY,
+  -- Records that are still there.
+  entries INTEGER NOT NULL,
+  -- None of them starts before or after these.
+  first_start INTEGER NOT NULL,
+  last_start INTEGER NOT NULL
+) STRICT;
 CREATE TABLE activation_index (
   segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
@@ -45,19 +53,14 @@ CREATE TABLE activation_index (
   seq INTEGER NOT NULL,
   PRIMARY KEY (segment, namespace, name, start, seq)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO activation_index VALUES(0,'guest','',1700000000000,1);
-INSERT INTO activation_index VALUES(0,'guest','',1700000000000,2);
-INSERT INTO activation_index VALUES(0,'guest','hello',1700000000000,1);
-INSERT INTO activation_index VALUES(0,'guest','things/packaged',1700000000000,2);
 CREATE TABLE activation_counts (
+  segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
   name TEXT NOT NULL,
-  segment INTEGER NOT NULL,
   entries INTEGER NOT NULL,
-  -- No entry starts before or after these.
   first_start INTEGER NOT NULL,
   last_start INTEGER NOT NULL,
-  PRIMARY KEY (namespace, name, segment)
+  PRIMARY KEY (segment, namespace, name)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE activation_open_segment (
   segment INTEGER NOT NULL
