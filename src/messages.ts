@@ -98,7 +98,6 @@ export const messages = {
     `Rule '${rule}' is inactive, action '${action}' was not activated.`,
 
   // Web actions.
-  requestContentMalformed: (detail: string) => `The request content was malformed:\n${detail}`,
   illegalQuery: (detail: string) => `Illegal query: ${detail}`,
   requestTooLarge: (actual: number, limit: number) => `Request larger than allowed: ${actual} > ${limit} bytes.`,
   authenticationMissing: 'The resource requires authentication, which was not supplied with the request',
@@ -145,6 +144,7 @@ export const messages = {
   contentTypeUnsupported: (type: string) =>
     `The request's Content-Type [${type}] is not supported. Expected:\napplication/json`,
   requestBeyondServer: 'Request too large',
+  requestBrokenOff: 'The request was broken off.',
   illegalTarget: (detail: string) => `Illegal request-target: ${detail}`,
   hostRefused: (host: string) =>
     `The host '${host}' is not one of this server's. If it is meant to be, start the server with --allowed-hosts ${host}.`,

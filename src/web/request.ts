@@ -51,7 +51,7 @@ function parsedJson(bytes: Uint8Array): JsonValue {
     return parseJson(textOf(bytes))
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
-    throw new WhiskError('badRequest', messages.requestContentMalformed(error.message), {
+    throw new WhiskError('badRequest', messages.contentMalformed(error.message), {
       cause: error,
       rejection: true,
     })

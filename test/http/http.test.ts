@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { stringify } from '../../src/entity/json.ts'
 import { WhiskError } from '../../src/errors.ts'
 import { basicCredentials, identify } from '../../src/http/authenticate.ts'
@@ -288,5 +292,37 @@ describe('countRequests', () => {
     expect(text).toContain('counter_http_get_counter_total{statusCode="200"} 1')
     expect(text).toContain('counter_http_get_counter_total{statusCode="404"} 1')
     expect(text).toContain('histogram_http_get_counter_seconds_count 2')
+  })
+})
+
+describe('a request that is broken off', () => {
+  it('is no bug: nothing goes to the error log', async () => {
+    const errors: string[] = []
+    const debugs: string[] = []
+    const hono = app()
+    hono.onError(
+      onError({
+        ...silentLogger,
+        error: message => void errors.push(message),
+        debug: message => void debugs.push(message),
+      }),
+    )
+    hono.put('/', async c => new Response(stringify(await readJson(c))))
+    const listener = getRequestListener(hono.fetch, { overrideGlobalObjects: false })
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    const reached = once(server, 'request')
+    socket.write(
+      'PUT / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"a":',
+    )
+    await reached
+    socket.destroy()
+    await vi.waitFor(() => expect(debugs).toEqual(['PUT / was broken off']), { timeout: 5000 })
+    expect(errors).toEqual([])
+    server.close()
   })
 })
