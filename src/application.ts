@@ -6,6 +6,7 @@ import { createApi } from './api/app.ts'
 import { docsRoutes } from './api/docs.ts'
 import { infoRoutes } from './api/info.ts'
 import { createSystemActions, type SystemActions } from './builtins.ts'
+import { hookRoutes } from './catalog/hook-routes.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { builtinFactory } from './container/builtin.ts'
@@ -131,7 +132,8 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
   root.route('/api/v1/web', webRoutes(webDeps, dispatch))
-  root.route('/_control/v1', controlRoutes(controlOf(dependencies, { invoker, throttler, system })))
+  root.route('/_control/v1', controlRoutes(controlOf(dependencies, { invoker, throttler, system, request })))
+  root.route('/_hooks', hookRoutes(system.feeds))
   root.route('/', gateway.mainRoutes)
   root.route('/', infoRoutes({ limits, manifest, metrics, info }))
   root.route('/', docsRoutes(info))
@@ -208,6 +210,7 @@ interface ControlParts {
   invoker: Engine
   throttler: Throttler
   system: SystemActions
+  request: ControlDependencies['request']
 }
 
 /** How long `idle` waits before it looks again by itself. */
@@ -215,7 +218,7 @@ const IDLE_POLL_MS = 20
 
 function controlOf(
   { store, clock, events, token, factories, driver, url, gatewayUrl }: ApplicationDependencies,
-  { invoker, throttler, system }: ControlParts,
+  { invoker, throttler, system, request }: ControlParts,
 ): ControlDependencies {
   return {
     token,
@@ -242,6 +245,7 @@ function controlOf(
       invoker.entitiesChanged(entityIds)
       await system.reload(namespace)
     },
+    request,
     settled: ids => invoker.settled(ids),
   }
 }

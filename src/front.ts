@@ -5,7 +5,7 @@ import type { Logger } from './log.ts'
 
 type Fetch = (
   request: Request,
-  env: { incoming: IncomingMessage; outgoing: ServerResponse },
+  env: { incoming?: IncomingMessage; outgoing?: ServerResponse },
 ) => Response | Promise<Response>
 
 /** What the sockets lead to, once it is wired. */

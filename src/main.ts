@@ -3,8 +3,12 @@
 import { Command, CommanderError } from 'commander'
 import * as admin from './cli/admin.ts'
 import * as completion from './cli/completion.ts'
+import * as control from './cli/control.ts'
 import * as doctor from './cli/doctor.ts'
+import * as exec from './cli/exec.ts'
+import * as fire from './cli/fire.ts'
 import { helpText } from './cli/help.ts'
+import * as logs from './cli/logs.ts'
 import * as start from './cli/start.ts'
 import * as status from './cli/status.ts'
 import { createPaint, print, wantsColor } from './cli/terminal.ts'
@@ -29,7 +33,7 @@ export function createProgram(): Command {
     .exitOverride()
     .enablePositionalOptions()
     .configureOutput({ writeOut: text => print(text.replace(/\n$/, '')) })
-  for (const command of [start, admin, status, doctor, completion]) command.register(program)
+  for (const command of [start, admin, exec, status, logs, fire, control, doctor, completion]) command.register(program)
   // Of the program only: a command shows its own.
   program.configureHelp({ formatHelp: () => `${helpText(createPaint(wantsColor(process.stdout)))}\n` })
   return program

@@ -43,6 +43,10 @@ export interface RunningServer {
   readonly dataDir: string | undefined
   readonly events: EventBus
   readonly clock: Clock
+  /** A request to the control interface (`path` below `/_control/v1`), without a socket. */
+  control(method: string, path: string, body?: object): Promise<Response>
+  /** A request to the REST API or the web actions, without a socket. */
+  fetch(request: Request): Promise<Response>
   /** Ends what runs within the stop timeout, removes every container, keeps the state. Idempotent. */
   close(): Promise<CloseReport>
 }
@@ -144,6 +148,12 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       dataDir,
       events,
       clock,
+      async control(method, path, body) {
+        const headers = { authorization: `Bearer ${token}` }
+        const asked = new URL(`/_control/v1${path}`, url)
+        return application.fetch(new Request(asked, { method, headers, body: body && JSON.stringify(body) }), {})
+      },
+      fetch: async request => application.fetch(request, {}),
       close: () => (closed ??= close()),
     }
   } catch (error) {

@@ -2,13 +2,16 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { type Context, Hono } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Clock } from '../clock.ts'
+import type { JsonObject } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
 import type { EventBus } from '../events.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import { isVirtual } from '../virtual-clock.ts'
+import { allActivations, pastLogs } from './activations.ts'
 import { decodeAdminRequest, runAdmin } from './admin.ts'
 import { eventStream } from './event-stream.ts'
 import { createNamespace, type NamespaceScope, snapshots } from './namespaces.ts'
@@ -28,6 +31,8 @@ export interface ControlDependencies {
   idle(namespace: string): Promise<void>
   /** Entities and documents of a namespace changed behind everybody's back: containers retire, schedules follow. */
   restored(namespace: string, entityIds: readonly string[]): Promise<void>
+  /** A request to the REST API with a key `uuid:key`, in process. */
+  request(method: string, path: string, apikey: string, body?: JsonObject): Promise<{ status: number; body: unknown }>
   /** Settles when none of these activations has its record or logs on the way. */
   settled(activationIds: readonly string[]): Promise<void> | undefined
 }
@@ -110,6 +115,20 @@ export function controlRoutes(deps: ControlDependencies): Hono<Env> {
     return c.json(result)
   })
 
+  app.post('/fire', async c => {
+    const body = await readBody(c)
+    const namespace = optionalText(body.namespace, 'namespace') ?? 'guest'
+    const trigger = optionalText(body.trigger, 'trigger') ?? ''
+    const identity = deps.store.subjects.identityByNamespace(namespace)
+    if (!identity) throw new WhiskError('notFound', messages.control.noNamespace(namespace))
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/triggers/${encodeURIComponent(trigger)}`
+    const { uuid, key } = identity.authkey
+    const answer = await deps.request('POST', path, `${uuid}:${key}`, (body.payload ?? {}) as JsonObject)
+    return c.json(answer.body || {}, answer.status === 204 ? 200 : (answer.status as ContentfulStatusCode))
+  })
+
+  app.get('/logs', c => pastLogs(deps, c))
+  app.get('/activations', c => allActivations(deps, c))
   app.get('/wait', c => waitForActivation(deps, c))
   app.get('/events', c => eventStream(deps.events, c))
   app.get('/status', c => c.json({ now: deps.clock.now(), ...deps.status() }))

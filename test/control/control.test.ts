@@ -37,6 +37,10 @@ beforeEach(() => {
     },
     idle: async namespace => void calls.push(['idle', namespace]),
     restored: async (namespace, ids) => void calls.push(['restored', namespace, [...ids].sort()]),
+    request: async (method, path, apikey, body) => {
+      calls.push([method, path, apikey, body])
+      return path.endsWith('/quiet') ? { status: 204, body: '' } : { status: 202, body: { activationId: 'x' } }
+    },
     settled: () => undefined,
   }
   app = new Hono<Env>()
@@ -175,6 +179,37 @@ describe('clock/advance', () => {
 
   it.each([-1, 'x', undefined, null])('answers 400 to %j', async by => {
     expect((await call('POST', '/clock/advance', { by })).status).toBe(400)
+  })
+})
+
+describe('fire', () => {
+  it('posts the trigger with the key of its namespace', async () => {
+    const { status, body } = await call('POST', '/fire', { trigger: 'my t', payload: { a: 1 } })
+    expect([status, body]).toEqual([202, { activationId: 'x' }])
+    const { uuid, key } = store.subjects.identityByNamespace('guest')?.authkey ?? {}
+    expect(calls).toEqual([['POST', '/api/v1/namespaces/guest/triggers/my%20t', `${uuid}:${key}`, { a: 1 }]])
+  })
+
+  it('answers an empty object when no rule is active, and 404 for a namespace that is not there', async () => {
+    expect((await call('POST', '/fire', { trigger: 'quiet' })).body).toEqual({})
+    expect((await call('POST', '/fire', { trigger: 't', namespace: 'nobody' })).status).toBe(404)
+  })
+})
+
+describe('logs and activations', () => {
+  it('show the newest of an action, oldest first', async () => {
+    const start = clock.now()
+    for (const n of [1, 2, 3])
+      store.activations.put(anActivation({ name: 'hello', start: start + n, logs: [`line ${n}`] }))
+    const { body } = await call('GET', '/logs?name=hello&limit=2')
+    expect(body.map(({ logs }: { logs: string[] }) => logs)).toEqual([['line 2'], ['line 3']])
+  })
+
+  it('are all there as one record a line', async () => {
+    for (let n = 0; n < 250; n++) store.activations.put(anActivation({}))
+    const response = await app.request('/_control/v1/activations', { headers: { authorization: `Bearer ${TOKEN}` } })
+    const lines = (await response.text()).trim().split('\n')
+    expect(new Set(lines.map(line => JSON.parse(line).activationId)).size).toBe(250)
   })
 })
 

@@ -1,0 +1,106 @@
+// `exec [options] -- command`: a server for the time of one command, as `npm test` in CI wants it.
+
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { ExitError } from '../errors.ts'
+import { createLogger } from '../log.ts'
+import { type RunningServer, startServer } from '../server.ts'
+import { addConfigOptions, configOf } from './start.ts'
+import { wantsColor } from './terminal.ts'
+
+export function register(program: Command): void {
+  const exec = program
+    .command('exec')
+    .description('run a command with a server of its own: a free port, nothing on disk unless said')
+    .argument('<command...>')
+    .option('--dump-on-failure <dir>', "keep activations, their logs and the server's log when the command fails")
+  addConfigOptions(exec)
+  exec.passThroughOptions().action((command: string[], given: Record<string, unknown>) => run(command, given))
+}
+
+async function run(command: readonly string[], given: Record<string, unknown>): Promise<void> {
+  const { dumpOnFailure, ...flags } = given
+  const resolved = configOf(flags)
+  const { config, origins } = resolved
+  const folder = mkdtempSync(join(tmpdir(), 'ow-exec-'))
+  const logFile = join(folder, 'server.log')
+  const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
+  const log = createLogger({
+    level: dump === undefined && origins.logLevel === 'default' ? 'warn' : config.logLevel,
+    format: config.logFormat,
+    file: config.logFile ?? (dump === undefined ? undefined : logFile),
+    color: wantsColor(process.stderr),
+  })
+  const forwards = new Map<NodeJS.Signals, () => void>()
+  // A signal is the command's to act on; the server stops after it.
+  let child: ReturnType<typeof spawn> | undefined
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const forward = () => child?.kill(signal)
+    process.on(signal, forward)
+    forwards.set(signal, forward)
+  }
+  try {
+    const server = await startServer(
+      {
+        ...config,
+        port: origins.port === 'default' ? 0 : config.port,
+        apiGwPort: origins.apiGwPort === 'default' ? 0 : config.apiGwPort,
+        ephemeral: config.ephemeral || origins.dataDir === 'default',
+      },
+      { log },
+    )
+    try {
+      const properties = join(folder, 'wskprops')
+      writeFileSync(properties, `APIHOST=${server.url}\nAUTH=${server.auth}\n`, { mode: 0o600 })
+      child = spawn(command[0] ?? '', command.slice(1), {
+        stdio: 'inherit',
+        env: { ...process.env, ...environment(server, properties) },
+      })
+      process.exitCode = await exitCode(child, command[0] ?? '')
+      if (process.exitCode !== 0 && dump !== undefined) await keep(server, dump)
+    } finally {
+      await server.close()
+    }
+  } finally {
+    for (const [signal, forward] of forwards) process.removeListener(signal, forward)
+    log.close()
+    if (dump !== undefined && process.exitCode !== 0) copyLog(config.logFile ?? logFile, dump)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What clients of OpenWhisk look for, and what finds the control interface. */
+const environment = (server: RunningServer, properties: string) => ({
+  __OW_API_HOST: server.url,
+  __OW_API_KEY: server.auth,
+  OW_APIHOST: server.url,
+  OW_AUTH: server.auth,
+  WSK_CONFIG_FILE: properties,
+  OPENWHISK_CONTROL_URL: `${server.url}/_control/v1`,
+  OPENWHISK_CONTROL_TOKEN: server.token,
+  ...(server.gateway !== undefined && { OPENWHISK_GATEWAY: server.gateway }),
+})
+
+/** The command's own exit code; 128 and the signal's number when one ended it, as shells do. */
+function exitCode(child: ReturnType<typeof spawn>, command: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on('error', error => reject(new ExitError(1, `cannot run ${command}: ${error.message}`, { cause: error })))
+    child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 0) : 0)))
+  })
+}
+
+/** `activations.ndjson`: every record of every user's namespace, complete with its logs, newest first. */
+async function keep(server: RunningServer, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  const response = await server.control('GET', '/activations')
+  writeFileSync(join(folder, 'activations.ndjson'), await response.text())
+  process.stderr.write(`openwhisk-standalone: what happened is in ${folder}\n`)
+}
+
+function copyLog(file: string, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  if (existsSync(file)) copyFileSync(file, join(folder, 'server.log'))
+}

@@ -1,0 +1,51 @@
+// `logs [-f] [action]`: the log lines of a running server's activations, past ones or as they are written.
+
+import type { Command } from 'commander'
+import { ExitError } from '../errors.ts'
+import { control, requireServer } from './find-server.ts'
+import { choiceOf } from './status.ts'
+import { followEvents } from './stream.ts'
+import { createPaint, print, wantsColor } from './terminal.ts'
+
+interface Options {
+  follow?: true
+  namespace?: string
+  limit: string
+  port?: string
+  dataDir?: string
+}
+
+export function register(program: Command): void {
+  program
+    .command('logs')
+    .description('show what actions print')
+    .argument('[action]', '[package/]name, or /namespace/[package/]name')
+    .option('-f, --follow', 'go on with what they print from now on')
+    .option('--namespace <ns>', 'of this namespace', 'guest')
+    .option('-l, --limit <n>', 'of so many past activations', '10')
+    .option('--port <n>', 'the server on this port')
+    .option('-d, --data-dir <dir>', 'the server of this data directory')
+    .action(logs)
+}
+
+interface PastActivation {
+  name: string
+  logs: string[]
+}
+
+async function logs(action: string | undefined, options: Options): Promise<void> {
+  if (!/^\d{1,3}$/.test(options.limit)) throw new ExitError(2, `--limit: '${options.limit}' is not a whole number`)
+  const server = requireServer(choiceOf(options))
+  const absolute = action?.startsWith('/') ? action.slice(1).split('/') : undefined
+  const namespace = absolute?.[0] ?? options.namespace ?? 'guest'
+  const name = absolute ? absolute.slice(1).join('/') : action
+  const paint = createPaint(wantsColor(process.stdout))
+  const query = new URLSearchParams({ namespace, limit: options.limit, ...(name && { name }) })
+  const past = (await control(server, 'GET', `/logs?${query}`)) as PastActivation[]
+  for (const { name, logs } of past) for (const line of logs) print(`${paint.dim(name)} ${line}`)
+  if (!options.follow) return
+  await followEvents(server, { type: 'activation.log', namespace, action: name }, ({ at, action, stream, line }) => {
+    const text = `${new Date(at).toISOString()} ${stream}: ${line}`
+    print(`${paint.dim(action?.split('/').slice(1).join('/') ?? '')} ${stream === 'stderr' ? paint.red(text) : text}`)
+  })
+}
