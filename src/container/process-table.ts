@@ -97,22 +97,48 @@ export const groupMembers = (groups: ReadonlySet<number>): ProcessRow[] => {
 
 const SCAN_AT_ONCE = 16
 
-/**
- * The processes that carry `text` in the environment they were started with: descendants that left their group.
- * Empty where there is no /proc.
- */
-export const processesWithEnvironment = async (text: string): Promise<number[]> => {
-  if (!onLinux) return []
-  const found: number[] = []
+interface Search {
+  text: string
+  found: number[]
+  resolve: (pids: number[]) => void
+}
+
+/** Searches that wait for the next scan: many containers may end at once, and one scan serves them all. */
+let searches: Search[] = []
+let scanning = false
+
+const scanEnvironments = async (batch: readonly Search[]): Promise<void> => {
   const ids = processIds()
   const scan = async () => {
     for (let pid = ids.pop(); pid !== undefined; pid = ids.pop()) {
       const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-      if (environment.includes(text)) found.push(pid)
+      for (const search of batch) if (environment.includes(search.text)) search.found.push(pid)
     }
   }
   await Promise.all(Array.from({ length: SCAN_AT_ONCE }, scan))
-  return found
+}
+
+const serveSearches = async (): Promise<void> => {
+  scanning = true
+  while (searches.length > 0) {
+    const batch = searches
+    searches = []
+    await scanEnvironments(batch)
+    for (const search of batch) search.resolve(search.found)
+  }
+  scanning = false
+}
+
+/**
+ * The processes that carry `text` in the environment they were started with: descendants that left their group.
+ * Empty where there is no /proc.
+ */
+export const processesWithEnvironment = (text: string): Promise<number[]> => {
+  if (!onLinux) return Promise.resolve([])
+  return new Promise(resolve => {
+    searches.push({ text, found: [], resolve })
+    if (!scanning) serveSearches()
+  })
 }
 
 /** Kills a process, or with a negative number a process group; true when there was one. */
