@@ -5,9 +5,11 @@ import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
+import type { Composites } from './composites.ts'
 import type { Invocations } from './invoke.ts'
 import type { ContainerPool } from './pool.ts'
 import type { Run } from './run.ts'
+import type { SystemActions } from './system-actions.ts'
 
 export interface CloseReport {
   /** Activations that did not end in time, and have a record that says so. */
@@ -26,17 +28,23 @@ export interface CloseOptions {
   readonly ephemeral?: boolean
 }
 
-export async function closeEngine(
-  pool: ContainerPool,
-  invocations: Invocations,
-  options: CloseOptions,
-): Promise<CloseReport> {
+/** The parts that have something on its way. */
+export interface Parts {
+  readonly pool: ContainerPool
+  readonly invocations: Invocations
+  readonly composites: Composites
+  readonly systemActions: SystemActions
+}
+
+export async function closeEngine(parts: Parts, options: CloseOptions): Promise<CloseReport> {
+  const { pool, invocations, composites, systemActions } = parts
   invocations.close()
   // Components of what is on its way are part of what runs.
   const waiting = pool.takeQueued(run => run.cause === undefined)
   const queued = waiting.filter(run => setAside(run, invocations, options)).length
-  await settleWithin(Promise.all([pool.quiet(), invocations.quiet()]), options.stopTimeoutMs, options.clock)
-  const interrupted = interrupt(pool, invocations)
+  const quiet = Promise.all([pool.quiet(), composites.quiet(), systemActions.quiet()])
+  await settleWithin(quiet, options.stopTimeoutMs, options.clock)
+  const interrupted = interrupt(parts)
   const containers = await pool.close()
   await options.store.committed().catch(error => options.log.error('the last records could not be stored', { error }))
   return { interrupted, queued, containers }
@@ -55,12 +63,13 @@ function setAside(run: Run, invocations: Invocations, { ephemeral }: CloseOption
   return false
 }
 
-function interrupt(pool: ContainerPool, invocations: Invocations): number {
-  const running = [...pool.running, ...pool.takeQueued(() => true)].filter(run => run.state !== 'ended')
-  const count = running.length + invocations.inFlight
-  // Around first, so that no composition takes an interrupted component for a result.
-  invocations.interruptComposites()
+function interrupt({ pool, invocations, composites, systemActions }: Parts): number {
+  const waiting = pool.takeQueued(() => true)
+  const running = [...pool.running, ...systemActions.running, ...waiting].filter(run => !run.isEnded)
+  // Compositions first, so that none of them takes an interrupted component for a result.
+  const count = composites.interrupt() + running.length
   for (const run of running) invocations.interrupt(run)
+  for (const run of waiting) invocations.ended(run)
   return count
 }
 

@@ -14,6 +14,7 @@ import type { EventBus } from '../events.ts'
 import type { Logger } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import { type CloseReport, closeEngine } from './close.ts'
+import { Composites } from './composites.ts'
 import { Drivers } from './drivers.ts'
 import type { EngineMetrics } from './engine-metrics.ts'
 import { execute } from './execute.ts'
@@ -24,6 +25,7 @@ import { ContainerPool } from './pool.ts'
 import { Records } from './records.ts'
 import { recoverQueue } from './recover.ts'
 import { stemCellConfigs } from './stem-cells.ts'
+import { SystemActions } from './system-actions.ts'
 import { fireTrigger } from './trigger.ts'
 
 export interface InvokerDeps {
@@ -136,21 +138,24 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     imageOf: (run: Parameters<typeof execute>[1]) => drivers.imageOf(run.action),
     sentinelled: (run: Parameters<typeof execute>[1]) => drivers.sentinelled(run.action),
   }
-  const services = {
-    ...deps,
-    runtimes: manifest,
+  const shared = { ...deps, records, observer, activationId: deps.activationIds, transid: childTransid }
+  const systemActions = new SystemActions({
     builtins: deps.builtins,
+    clock,
     records,
     observer,
-    pool,
-    activationId: deps.activationIds,
-    transid: () => randomUUID().replaceAll('-', ''),
-  }
-  const invocations: Invocations = new Invocations(services)
+    ended: run => invocations.ended(run),
+  })
+  const composites = new Composites({
+    ...shared,
+    maxLength: limits.sequenceMaxLength,
+    startAction: request => invocations.startComponent(request),
+  })
+  const invocations: Invocations = new Invocations({ ...shared, runtimes: manifest, pool, systemActions, composites })
+  const triggers = { ...shared, invoke: invocations.invoke.bind(invocations) }
   const recover = () => {
     recoverQueue({ store, clock, log, records, resubmit: run => invocations.resubmit(run) })
   }
-  const triggers = { ...services, invoke: invocations.invoke.bind(invocations) }
 
   return {
     invoke: request => invocations.invoke(request),
@@ -169,9 +174,14 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
       pool.start()
     },
     recycle: async fqn => pool.recycle(fqn),
-    status: () => statusOf(pool, invocations, options.userMemoryMb),
-    close: () => closeEngine(pool, invocations, { clock, log, store, ...options }),
+    status: () => statusOf(pool, composites, options.userMemoryMb),
+    close: () => closeEngine({ pool, invocations, composites, systemActions }, { clock, log, store, ...options }),
   }
+}
+
+/** For a component: OpenWhisk gives each a transaction of its own. */
+function childTransid(): string {
+  return randomUUID().replaceAll('-', '')
 }
 
 /** How much of a response a namespace may have; worked out once for each set of limits. */
@@ -187,7 +197,7 @@ function responseLimitsOf(system: SystemLimits) {
   }
 }
 
-function statusOf(pool: ContainerPool, invocations: Invocations, userMemoryMb: number): EngineStatus {
+function statusOf(pool: ContainerPool, composites: Composites, userMemoryMb: number): EngineStatus {
   return {
     containers: [...pool.slots].map(slot => ({
       name: slot.container?.name ?? `${slot.number}`,
@@ -203,6 +213,6 @@ function statusOf(pool: ContainerPool, invocations: Invocations, userMemoryMb: n
     usedMemoryMb: pool.usedMb,
     queue: { activations: pool.buffer.size, bytes: pool.buffer.bytes, memoryMb: pool.buffer.memoryMb },
     running: pool.running.size,
-    composites: invocations.inFlight,
+    composites: composites.size,
   }
 }

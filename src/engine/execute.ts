@@ -37,7 +37,7 @@ export interface ExecutionServices {
 /** What the opening of a container came to, for the run that did it and for those that waited for it. */
 type Opening =
   | { readonly type: 'opened'; readonly by: Run; readonly start: number; readonly initTime: number }
-  | { readonly type: 'notCreated'; readonly response: ActivationResponse }
+  | { readonly type: 'notCreated'; readonly by: Run; readonly response: ActivationResponse }
   | {
       readonly type: 'notInitialized'
       readonly by: Run
@@ -75,6 +75,7 @@ class Execution {
   readonly #run: Run
   readonly #services: ExecutionServices
   readonly #call: CallOptions
+  #unfollow: (() => void) | undefined
 
   constructor(proxy: ContainerProxy, run: Run, services: ExecutionServices) {
     this.#proxy = proxy
@@ -86,6 +87,14 @@ class Execution {
   }
 
   async carryOut(idle: boolean): Promise<Disposal> {
+    try {
+      return await this.#steps(idle)
+    } finally {
+      this.#unfollow?.()
+    }
+  }
+
+  async #steps(idle: boolean): Promise<Disposal> {
     const proxy = this.#proxy
     const run = this.#run
     let opening: Opening | undefined
@@ -102,17 +111,21 @@ class Execution {
       }
     }
     const { container } = proxy
-    if (container === undefined || run.state === 'ended') return 'discard'
+    if (container === undefined || run.isEnded) return 'discard'
     this.#services.observer.started(run, proxy)
-    const unfollow = this.#services.observer.followLogs(run, proxy)
+    this.#follow()
     const body = runBody(run, run.valueText, this.#services.clock.now() + this.#call.timeoutMs)
     const answer = await container.run(body, this.#call)
-    unfollow()
-    if (isEnded(run)) return 'discard'
+    if (run.isEnded) return 'discard'
     if (idle && !fresh && !run.retried && isDead(answer)) return 'retry'
     const runTime = elapsed(answer, this.#call.timeoutMs)
     const outcome = runOutcome(answer, runTime, this.#call)
-    return this.#finish(container, outcome, this.#times(runTime, opening))
+    return this.#finish(container, outcome, this.#times(runTime, opening), runTime)
+  }
+
+  /** Passes on what the container writes, from its first run's `/init` on. */
+  #follow(): void {
+    if (this.#services.observer.listening) this.#unfollow ??= this.#services.observer.followLogs(this.#run, this.#proxy)
   }
 
   /** Makes the container, unless it is a stem cell, and initializes it. */
@@ -125,11 +138,14 @@ class Execution {
         proxy.adopt(await this.#services.createContainer(run, proxy))
         observer.container('container.created', proxy)
       } catch (error) {
-        return { type: 'notCreated', response: this.#creationFailure(error) }
+        return { type: 'notCreated', by: run, response: this.#creationFailure(error) }
       }
     }
     const { container } = proxy
-    if (container === undefined) return { type: 'notCreated', response: whiskError(messages.resourceProvisionError) }
+    if (container === undefined) {
+      return { type: 'notCreated', by: run, response: whiskError(messages.resourceProvisionError) }
+    }
+    this.#follow()
     const body = initBody(run, run.init, clock.now() + this.#call.timeoutMs)
     const answer = await container.initialize(body, this.#call)
     const initTime = elapsed(answer, this.#call.timeoutMs)
@@ -152,28 +168,20 @@ class Execution {
 
   async #failOpening(opening: Exclude<Opening, { type: 'opened' }>): Promise<Disposal> {
     const run = this.#run
-    if (isEnded(run)) return 'discard'
+    if (run.isEnded) return 'discard'
     const now = this.#services.clock.now()
     const nothing = { start: now, end: now, waitTime: Math.max(0, now - run.startedAt) }
+    const own = opening.by === run
     if (opening.type === 'notCreated') {
       // OpenWhisk: those that only waited for the container are told that the action exited.
-      const shared = this.#proxy.active > 1 && run.label !== undefined && /^warming/.test(run.label)
-      await this.#finish(
-        undefined,
-        {
-          response: shared ? whiskError(messages.abnormalRun) : opening.response,
-          timedOut: false,
-        },
-        nothing,
-      )
+      const response = own ? opening.response : whiskError(messages.abnormalRun)
+      await this.#finish(undefined, { response, timedOut: false }, nothing)
       return 'discard'
     }
-    const { start, initTime, outcome, by } = opening
-    const own = by === run
-    const times = own
-      ? { start, end: start + initTime, waitTime: Math.max(0, start - run.startedAt), initTime }
-      : nothing
-    return this.#finish(own ? this.#proxy.container : undefined, outcome, times)
+    if (!own) return this.#finish(undefined, opening.outcome, nothing)
+    const { start, initTime, outcome } = opening
+    const waitTime = Math.max(0, start - run.startedAt)
+    return this.#finish(this.#proxy.container, outcome, { start, end: start + initTime, waitTime, initTime })
   }
 
   #times(runTime: number, opening: Opening | undefined): RunTimes {
@@ -192,7 +200,12 @@ class Execution {
    * Stores the record, tells the caller once that is durable, and reads the logs; in one write when they are there
    * already. The container is free as soon as they are: it does not wait for the commit.
    */
-  async #finish(container: Container | undefined, outcome: Outcome, times: RunTimes): Promise<Disposal> {
+  async #finish(
+    container: Container | undefined,
+    outcome: Outcome,
+    times: RunTimes,
+    runTime?: number,
+  ): Promise<Disposal> {
     const run = this.#run
     const { records, observer, clock } = this.#services
     const record = actionRecord(run, outcome.response, times, outcome.timedOut)
@@ -215,7 +228,7 @@ class Execution {
     observer.ended(record, run.identity, run.transid, run.startKind, {
       wait: times.waitTime,
       init: times.initTime,
-      run: times.end - times.start - (times.initTime ?? 0),
+      run: runTime,
       logs: clock.now() - times.end,
     })
     return keepsContainer(outcome.response) && !logs.failed ? 'keep' : 'discard'
@@ -239,10 +252,6 @@ function settle(run: Run, record: WhiskActivation, committed: Promise<void>): vo
     () => run.resolve(record),
     error => run.reject(error),
   )
-}
-
-function isEnded(run: Run): boolean {
-  return run.state === 'ended'
 }
 
 /** A container that was idle and cannot be talked to: it died in the meantime, the action has seen nothing. */

@@ -29,6 +29,7 @@ import type { Disposal } from './execute.ts'
 import type { Observer } from './observer.ts'
 import { whiskError } from './outcome.ts'
 import { profileOf } from './profile.ts'
+import { Quiet } from './quiet.ts'
 import type { Run } from './run.ts'
 import { RunBuffer } from './run-buffer.ts'
 import { type ContainerStart, sameAction, schedule } from './schedule.ts'
@@ -83,7 +84,7 @@ export class ContainerPool {
   #made = 0
   #sweep: Timer | undefined
   #stirred = false
-  #onQuiet: (() => void)[] = []
+  readonly #quiet = new Quiet(() => this.#running.size === 0 && this.#buffer.size === 0 && this.#held.size === 0)
 
   constructor(options: PoolOptions, services: PoolServices) {
     this.#options = options
@@ -174,8 +175,7 @@ export class ContainerPool {
 
   /** Settles when no run is in a container or waits for one. */
   quiet(): Promise<void> {
-    if (this.#isQuiet()) return Promise.resolve()
-    return new Promise(resolve => this.#onQuiet.push(resolve))
+    return this.#quiet.wait()
   }
 
   /** Removes all containers, used or not; settles when nothing is left of them. Returns how many there were. */
@@ -239,7 +239,7 @@ export class ContainerPool {
     this.#running.delete(run)
     if (disposal !== 'keep' || this.#options.alwaysCold) proxy.retired = true
     proxy.release()
-    if (disposal === 'retry' && run.state !== 'ended') {
+    if (disposal === 'retry' && !run.isEnded) {
       run.retried = true
       run.state = 'queued'
       this.#services.metrics.rescheduled()
@@ -302,13 +302,7 @@ export class ContainerPool {
       } else if (this.#place(run)) this.#buffer.shift()
       else break
     }
-    if (this.#onQuiet.length > 0 && this.#isQuiet()) {
-      for (const resolve of this.#onQuiet.splice(0)) resolve()
-    }
-  }
-
-  #isQuiet(): boolean {
-    return this.#running.size === 0 && this.#buffer.size === 0 && this.#held.size === 0
+    this.#quiet.check()
   }
 
   #newProxy(kind: string, memoryMb: number, stemCell: boolean): ContainerProxy {

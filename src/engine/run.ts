@@ -52,8 +52,6 @@ export class Run {
   retried = false
   /** It has waited for a log collection in vain. */
   lingered = false
-  /** The server stops and does not wait for it any longer. */
-  interrupted = false
   /** How it got its container. */
   label: ContainerStart | undefined
 
@@ -79,6 +77,11 @@ export class Run {
     })
     // Nobody waits for a non-blocking activation; whoever does sees the failure on the same promise.
     this.done.catch(() => {})
+  }
+
+  /** Its record is written, perhaps because the server would not wait for it. */
+  get isEnded(): boolean {
+    return this.state === 'ended'
   }
 
   /** Name of the invoking namespace. */
