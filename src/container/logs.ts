@@ -78,8 +78,6 @@ export class LogCollector {
   readonly #streams = { stdout: newStream('stdout'), stderr: newStream('stderr') }
   #entries: Entry[] = []
   #sentinels = { stdout: 0, stderr: 0 }
-  /** Sentinels still to come of activations that were answered without waiting for them. */
-  #owed = { stdout: 0, stderr: 0 }
   #keptBytes = 0
   #keepBytes = DEFAULT_KEEP_BYTES
   #lastAt = 0
@@ -95,6 +93,10 @@ export class LogCollector {
   /** Tells the log limit of the activations to come, so that no more than that is kept in memory. */
   expect(limitBytes: number): void {
     this.#keepBytes = limitBytes
+    if (limitBytes > 0) return
+    this.#entries = []
+    this.#sentinels = { stdout: 0, stderr: 0 }
+    this.#keptBytes = 0
   }
 
   /** Called for each line as it is written, without the sentinels. */
@@ -124,7 +126,7 @@ export class LogCollector {
 
   /** The lines of the activation that just ended; a promise only when something must be waited for. */
   collect(request: LogRequest): CollectedLogs | Promise<CollectedLogs> {
-    if (request.limitBytes === 0) return this.#skip(request)
+    if (request.limitBytes === 0) return this.#skip()
     this.#keepBytes = request.limitBytes
     if (this.#waiters.length === 0 && this.#settled) return this.#finish(request)
     return new Promise(resolve => this.#wait(request, resolve))
@@ -191,18 +193,9 @@ export class LogCollector {
     return logLine(this.#stamp(), 'stderr', text)
   }
 
-  /** OpenWhisk: a log limit of 0 collects nothing. The sentinels are still to be told from the next activation's. */
-  #skip(request: LogRequest): CollectedLogs {
-    this.#keepBytes = 0
-    this.#keptBytes = 0
-    const rest: Entry[] = []
-    for (const stream of ['stdout', 'stderr'] as const) {
-      if (!request.waitForSentinel) continue
-      if (this.#sentinels[stream] > 0) this.#sentinels[stream] -= 1
-      else this.#owed[stream] += 1
-      for (let i = 0; i < this.#sentinels[stream]; i++) rest.push(sentinelOf(stream))
-    }
-    this.#entries = rest
+  /** OpenWhisk: a log limit of 0 collects nothing. From here on neither lines nor sentinels are noted. */
+  #skip(): CollectedLogs {
+    this.expect(0)
     return { lines: [], failed: false }
   }
 
@@ -305,10 +298,7 @@ export class LogCollector {
   }
 
   #sentinel(state: StreamState): void {
-    if (this.#owed[state.name] > 0) {
-      this.#owed[state.name] -= 1
-      return
-    }
+    if (this.#keepBytes === 0) return
     this.#sentinels[state.name] += 1
     this.#entries.push(sentinelOf(state.name))
   }
