@@ -16,16 +16,20 @@
 //      gRPC: reaching remote engines over ssh, BuildKit sessions) is replaced by an empty module.
 //   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, all else is copied. The
 //      openwhisk client, which Node.js actions may require, goes beside them.
-//   4. The licences of every bundled package are gathered.
+//   4. The published API gets its two doors (ES module and CommonJS) into the same bundle, and its declarations, which
+//      tsc makes of src/public.ts.
+//   5. The licences of every bundled package are gathered.
 //
 // OUTPUT
 //   dist/openwhisk.cjs             the server and its command line; exports main()
+//   dist/index.*                   the published API for import and require, with its types
 //   dist/dockerode.cjs             the Docker client
 //   dist/runtime/                  programs that run actions under the process driver
 //   dist/THIRD-PARTY-LICENSES.txt  licences of what is bundled
 //
 // better-sqlite3 is the one package that is not bundled: it is native, and installed as a dependency.
 
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -100,9 +104,39 @@ const results = await Promise.all([
 
 writeFileSync(join(building, 'THIRD-PARTY-LICENSES.txt'), licences(results))
 if (flags.has('--meta')) writeFileSync(join(building, 'meta.json'), JSON.stringify(results[0].metafile))
+writeFileSync(
+  join(building, 'index.cjs'),
+  "const { startOpenWhisk, OpenWhiskError } = require('./openwhisk.cjs')\nmodule.exports = { startOpenWhisk, OpenWhiskError }\n",
+)
+writeFileSync(
+  join(building, 'index.mjs'),
+  "import api from './index.cjs'\nexport const { startOpenWhisk, OpenWhiskError } = api\n",
+)
+for (const file of ['index.d.ts', 'index.d.mts']) writeFileSync(join(building, file), declarations())
 replaceDist()
 const kilobytes = Math.round(statSync(main).size / 1024)
 console.log(`dist/ built in ${Date.now() - startedAt} ms (${relative(root, main)}: ${kilobytes} KB)`)
+
+/** The types of src/public.ts, and the one function that src/index.ts adds. */
+function declarations() {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = [
+    '--ignoreConfig',
+    '--declaration',
+    '--emitDeclarationOnly',
+    '--target',
+    'es2023',
+    '--lib',
+    'es2023,esnext.disposable',
+  ]
+  execFileSync(process.execPath, [tsc, 'src/public.ts', ...options, '--types', 'node', '--outDir', building], {
+    cwd: root,
+  })
+  const types = readFileSync(join(building, 'public.d.ts'), 'utf8')
+  rmSync(join(building, 'public.d.ts'), { force: true })
+  const start = 'export declare function startOpenWhisk(options?: OpenWhiskOptions): Promise<OpenWhisk>;'
+  return `${types}\n/** Resolves when the server answers requests. Fails with OpenWhiskError; nothing is left behind then. */\n${start}\n`
+}
 
 /** Another build may do the same at the same moment: then the last one wins. */
 function replaceDist() {
