@@ -62,7 +62,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   const { config, store, factories, clock, log, events, url, apihost, gatewayUrl } = dependencies
   const manifest = readManifest(config.manifest)
   const limits = defaultLimits(config.limits, config.userMemory)
-  const entitlement = createEntitlement(store)
+  const entitlement = createEntitlement(store, { allowedKinds: limits.allowedKinds })
   const throttler = createThrottler(clock, limits)
   const metrics = createMetrics()
   const root = new Hono<Env>({ getPath: routedPath })
