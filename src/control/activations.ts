@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { activationRecord } from '../entity/activation.ts'
 import { stringify } from '../entity/json.ts'
 import type { Env } from '../http/env.ts'
-import type { ControlDependencies } from './routes.ts'
+import type { ControlDependencies } from './dependencies.ts'
 
 const PAGE = 200
 

@@ -5,7 +5,7 @@ import { isEntityName } from '../entity/names.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
-import type { ControlDependencies } from './routes.ts'
+import type { ControlDependencies } from './dependencies.ts'
 
 export interface CreatedNamespace {
   namespace: string

@@ -3,39 +3,17 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Clock } from '../clock.ts'
 import type { JsonObject } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
-import type { EventBus } from '../events.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
-import type { Store } from '../store/store.ts'
 import { isVirtual } from '../virtual-clock.ts'
 import { allActivations, pastLogs } from './activations.ts'
 import { decodeAdminRequest, runAdmin } from './admin.ts'
+import type { ControlDependencies } from './dependencies.ts'
 import { eventStream } from './event-stream.ts'
 import { createNamespace, type NamespaceScope, snapshots } from './namespaces.ts'
 import { waitForActivation } from './wait.ts'
-
-export interface ControlDependencies {
-  /** What `Authorization: Bearer …` must carry. */
-  token: string
-  store: Store
-  clock: Clock
-  events: EventBus
-  /** What `GET status` answers beyond the scope of this interface: pool, queue, driver, versions. */
-  status(): object
-  /** Retires idle containers, of one action (`ns/[pkg/]name`) when given; answers how many. */
-  recycle(action?: string): Promise<number>
-  /** Settles when nothing of the namespace runs or waits. */
-  idle(namespace: string): Promise<void>
-  /** Entities and documents of a namespace changed behind everybody's back: containers retire, schedules follow. */
-  restored(namespace: string, entityIds: readonly string[]): Promise<void>
-  /** A request to the REST API with a key `uuid:key`, in process. */
-  request(method: string, path: string, apikey: string, body?: JsonObject): Promise<{ status: number; body: unknown }>
-  /** Settles when none of these activations has its record or logs on the way. */
-  settled(activationIds: readonly string[]): Promise<void> | undefined
-}
 
 /** Fields of a JSON request body; an empty body has none. */
 async function readBody(c: Context<Env>): Promise<Record<string, unknown>> {

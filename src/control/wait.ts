@@ -8,7 +8,7 @@ import { WhiskError } from '../errors.ts'
 import type { WhiskEvent } from '../events.ts'
 import type { Env } from '../http/env.ts'
 import { messages } from '../messages.ts'
-import type { ControlDependencies } from './routes.ts'
+import type { ControlDependencies } from './dependencies.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const MAX_TIMEOUT_MS = 10 * 60_000

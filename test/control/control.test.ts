@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ControlDependencies, controlRoutes } from '../../src/control/routes.ts'
+import type { ControlDependencies } from '../../src/control/dependencies.ts'
+import { controlRoutes } from '../../src/control/routes.ts'
 import { EventBus } from '../../src/events.ts'
 import type { Env } from '../../src/http/env.ts'
 import { onError } from '../../src/http/on-error.ts'
