@@ -33,40 +33,99 @@ const DEFAULT_REUSE_MS = 2000
 
 type Failure = Extract<PostOutcome, { type: 'failed' }>
 
-/** Returns a client of the runtime proxy at `address`. Nothing is sent before the first call. */
-export const createClient = (address: RuntimeAddress, options: ClientOptions = {}): RuntimeClient => {
-  const clock = options.clock ?? realClock
-  const reuseMs = options.reuseMs ?? DEFAULT_REUSE_MS
-  const idle: Connection[] = []
-  /** What ends each call in progress when the client is closed. */
-  const aborts = new Set<() => void>()
-  let closed = false
+const REMOVED: Failure = {
+  type: 'failed',
+  refused: true,
+  bodiless: false,
+  beforeResponse: true,
+  detail: 'the container is gone',
+}
 
-  const take = (): Connection => {
-    for (let connection = idle.pop(); connection; connection = idle.pop()) {
-      if (!connection.dead && performance.now() - connection.idleSince <= reuseMs) return connection
-      connection.destroy()
-    }
-    return new Connection(address)
+/** Whether /init is to be sent again: nobody answered anything. */
+const unanswered = (outcome: PostOutcome | undefined): boolean =>
+  outcome?.type === 'failed' && !outcome.bodiless && (outcome.refused || outcome.beforeResponse)
+
+/** Returns a client of the runtime proxy at `address`. Nothing is sent before the first call. */
+export const createClient = (address: RuntimeAddress, options: ClientOptions = {}): RuntimeClient =>
+  new KeepAliveClient(address, options)
+
+/** `idle` holds the connections that are free; each call in progress has one of its own. */
+class KeepAliveClient implements RuntimeClient {
+  readonly #address: RuntimeAddress
+  readonly #options: ClientOptions
+  readonly #clock: Clock
+  readonly #reuseMs: number
+  readonly #idle: Connection[] = []
+  /** What ends each call in progress when the client is closed. */
+  readonly #aborts = new Set<() => void>()
+  #closed = false
+
+  constructor(address: RuntimeAddress, options: ClientOptions) {
+    this.#address = address
+    this.#options = options
+    this.#clock = options.clock ?? realClock
+    this.#reuseMs = options.reuseMs ?? DEFAULT_REUSE_MS
   }
 
-  const keep = (connection: Connection) => {
+  async initialize(body: string, call: CallOptions): Promise<RuntimeAnswer> {
+    const startedAt = this.#clock.now()
+    const deadline = performance.now() + call.timeoutMs
+    for (;;) {
+      const left = deadline - performance.now()
+      if (left <= 0) return this.#timedOut(startedAt, call)
+      const outcome = this.#gone ? REMOVED : await this.#attempt('/init', body, call, left)
+      if (!unanswered(outcome) || this.#closed) return this.#answer(startedAt, call, outcome)
+      // OpenWhisk: standalone.conf has /init retried after any failure without a response, so a container that died
+      // at load ends with the time limit's text.
+      await this.#pause(Math.min(RETRY_MS, Math.max(1, deadline - performance.now())))
+    }
+  }
+
+  async run(body: string, call: CallOptions): Promise<RuntimeAnswer> {
+    const startedAt = this.#clock.now()
+    const outcome = this.#gone ? REMOVED : await this.#attempt('/run', body, call, call.timeoutMs)
+    return this.#answer(startedAt, call, outcome)
+  }
+
+  dropIdle(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.dropIdle()
+    for (const abort of [...this.#aborts]) abort()
+  }
+
+  get #gone(): boolean {
+    return this.#closed || (this.#options.gone?.() ?? false)
+  }
+
+  #take(): Connection {
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (!connection.dead && performance.now() - connection.idleSince <= this.#reuseMs) return connection
+      connection.destroy()
+    }
+    return new Connection(this.#address)
+  }
+
+  #keep(connection: Connection): void {
     if (connection.dead) return
-    if (closed) {
+    if (this.#closed) {
       connection.destroy()
       return
     }
     connection.idleSince = performance.now()
-    idle.push(connection)
+    this.#idle.push(connection)
   }
 
   /** One attempt; undefined when `limitMs` ran out first. */
-  const attempt = (path: string, body: string, call: CallOptions, limitMs: number): Promise<PostOutcome | undefined> =>
-    new Promise(resolve => {
-      const connection = take()
+  #attempt(path: string, body: string, call: CallOptions, limitMs: number): Promise<PostOutcome | undefined> {
+    return new Promise(resolve => {
+      const connection = this.#take()
       const end = (outcome: PostOutcome | undefined) => {
         clearTimeout(timer)
-        aborts.delete(abort)
+        this.#aborts.delete(abort)
         resolve(outcome)
       }
       const timer = setTimeout(() => {
@@ -75,89 +134,45 @@ export const createClient = (address: RuntimeAddress, options: ClientOptions = {
       }, limitMs)
       const abort = () => {
         connection.destroy()
-        end({
-          type: 'failed',
-          refused: false,
-          bodiless: false,
-          beforeResponse: true,
-          detail: 'the container was removed',
-        })
+        end(REMOVED)
       }
-      aborts.add(abort)
+      this.#aborts.add(abort)
       connection.post(path, body, call, outcome => {
-        keep(connection)
+        this.#keep(connection)
         end(outcome)
       })
     })
-
-  const timedOut = (startedAt: number, call: CallOptions): RuntimeAnswer => ({
-    type: 'timeout',
-    startedAt,
-    // A timer may fire a fraction of a millisecond early; the duration decides about the outcome.
-    endedAt: Math.max(clock.now(), startedAt + call.timeoutMs),
-  })
-
-  const failed = async (startedAt: number, failure: Failure): Promise<RuntimeAnswer> => {
-    const endedAt = clock.now()
-    // OpenWhisk: no check after an answer without an entity (ContainerResponse.NoResponseReceived).
-    const outOfMemory = !failure.bodiless && !closed && ((await options.outOfMemory?.()) ?? false)
-    const { beforeResponse, detail } = failure
-    return { type: 'connectionError', startedAt, endedAt, outOfMemory, beforeResponse, detail }
   }
 
-  const answer = (startedAt: number, call: CallOptions, outcome: PostOutcome | undefined) => {
-    if (!outcome) return timedOut(startedAt, call)
-    if (outcome.type === 'failed') return failed(startedAt, outcome)
-    return { startedAt, endedAt: clock.now(), ...outcome }
-  }
-
-  const pause = (ms: number) =>
-    new Promise<void>(resolve => {
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
       const end = () => {
         clearTimeout(timer)
-        aborts.delete(end)
+        this.#aborts.delete(end)
         resolve()
       }
       const timer = setTimeout(end, ms)
-      aborts.add(end)
+      this.#aborts.add(end)
     })
-
-  const removed: Failure = {
-    type: 'failed',
-    refused: true,
-    bodiless: false,
-    beforeResponse: true,
-    detail: 'the container is gone',
   }
 
-  return {
-    async initialize(body, call) {
-      const startedAt = clock.now()
-      const deadline = performance.now() + call.timeoutMs
-      for (;;) {
-        const left = deadline - performance.now()
-        if (left <= 0) return timedOut(startedAt, call)
-        const gone = closed || (options.gone?.() ?? false)
-        const outcome = gone ? removed : await attempt('/init', body, call, left)
-        const retry = outcome?.type === 'failed' && !outcome.bodiless && (outcome.refused || outcome.beforeResponse)
-        if (!retry || closed) return answer(startedAt, call, outcome)
-        // OpenWhisk: standalone.conf has /init retried after any failure without a response, so a container that died
-        // at load ends with the time limit's text.
-        await pause(Math.min(RETRY_MS, Math.max(1, deadline - performance.now())))
-      }
-    },
-    async run(body, call) {
-      const startedAt = clock.now()
-      if (closed || options.gone?.()) return failed(startedAt, removed)
-      return answer(startedAt, call, await attempt('/run', body, call, call.timeoutMs))
-    },
-    dropIdle() {
-      for (const connection of idle.splice(0)) connection.destroy()
-    },
-    close() {
-      closed = true
-      for (const connection of idle.splice(0)) connection.destroy()
-      for (const abort of [...aborts]) abort()
-    },
+  #answer(startedAt: number, call: CallOptions, outcome: PostOutcome | undefined) {
+    if (!outcome) return this.#timedOut(startedAt, call)
+    if (outcome.type === 'failed') return this.#failed(startedAt, outcome)
+    return { startedAt, endedAt: this.#clock.now(), ...outcome }
+  }
+
+  #timedOut(startedAt: number, call: CallOptions): RuntimeAnswer {
+    // A timer may fire a fraction of a millisecond early; the duration decides about the outcome.
+    return { type: 'timeout', startedAt, endedAt: Math.max(this.#clock.now(), startedAt + call.timeoutMs) }
+  }
+
+  async #failed(startedAt: number, failure: Failure): Promise<RuntimeAnswer> {
+    const endedAt = this.#clock.now()
+    // OpenWhisk: no check after an answer without an entity (ContainerResponse.NoResponseReceived).
+    const asked = !failure.bodiless && !this.#closed
+    const outOfMemory = asked && ((await this.#options.outOfMemory?.()) ?? false)
+    const { beforeResponse, detail } = failure
+    return { type: 'connectionError', startedAt, endedAt, outOfMemory, beforeResponse, detail }
   }
 }

@@ -7,22 +7,19 @@ import { createClient, type RuntimeClient } from './client.ts'
 import { type CallOptions, type Container, ContainerError, type RuntimeAnswer } from './container.ts'
 import { LogCollector } from './logs.ts'
 import { exceededMeanwhile, type MemoryWatch, type Watched } from './memory-watch.ts'
+import type { RuntimeCommand } from './process-runtimes.ts'
 import { groupMembers, kill, processesWithEnvironment } from './process-table.ts'
 import { type ContainerFolder, markOf } from './run-folder.ts'
 
 export interface ProcessSpec {
   id: string
   name: string
-  /** The runtime proxy's command line up to the socket, and what follows that. */
-  command: readonly string[]
-  moreArguments: readonly string[]
+  runtime: RuntimeCommand
   env: Readonly<Record<string, string>>
   memoryMb: number
   folder: ContainerFolder
   clock: Clock
   memory: MemoryWatch
-  /** What the runtime answers when the memory limit ended the action but not the runtime itself. */
-  exhaustedAnswer: { status: number; body: string } | undefined
   /** The process group exists. */
   onStarted(group: number): void
   /** The process group does not exist any more. */
@@ -48,7 +45,8 @@ interface Started {
 
 const spawnRuntime = (spec: ProcessSpec): Started => {
   const [shell, ...args] = SHELL
-  const child = spawn(shell, [...args, ...spec.command, spec.folder.socket, ...spec.moreArguments], {
+  const { command, moreArguments } = spec.runtime
+  const child = spawn(shell, [...args, ...command, spec.folder.socket, ...moreArguments], {
     cwd: spec.folder.work,
     env: spec.env,
     // A group of its own, which can be killed as a whole and does not see the terminal's Ctrl-C.
@@ -58,7 +56,7 @@ const spawnRuntime = (spec: ProcessSpec): Started => {
   child.on('error', () => undefined)
   const lifeline = child.stdio[LIFELINE] as Readable | null | undefined
   if (child.pid === undefined || !lifeline) {
-    throw new ContainerError('provision', `The runtime process could not be started: ${spec.command[0]}`)
+    throw new ContainerError('provision', `The runtime process could not be started: ${command[0]}`)
   }
   lifeline.on('error', () => undefined)
   return { child, group: child.pid, lifeline }
@@ -74,7 +72,9 @@ const ready = (spec: ProcessSpec, { child, group, lifeline }: Started, onPid: (p
     }
     const fail = (reason: ContainerError['reason'], detail: string) => {
       kill(-group)
-      reject(new ContainerError(reason, `The runtime ${spec.command[0]} ${detail}${said && `: ${said.trim()}`}`))
+      reject(
+        new ContainerError(reason, `The runtime ${spec.runtime.command[0]} ${detail}${said && `: ${said.trim()}`}`),
+      )
     }
     const timer = setTimeout(() => fail('provision', 'did not start in time'), READY_MS)
     const onExit = (code: number | null) => {
@@ -206,7 +206,7 @@ const guardedCalls = (spec: ProcessSpec, watched: Watched, collector: LogCollect
   const ended = (answer: RuntimeAnswer): RuntimeAnswer => {
     const { startedAt, endedAt } = answer
     if (answer.type !== 'response' || !exceededMeanwhile(watched, endedAt - startedAt)) return answer
-    if (spec.exhaustedAnswer) return { type: 'response', startedAt, endedAt, ...spec.exhaustedAnswer }
+    if (spec.runtime.exhaustedAnswer) return { type: 'response', startedAt, endedAt, ...spec.runtime.exhaustedAnswer }
     const detail = 'the memory limit was exceeded'
     return { type: 'connectionError', startedAt, endedAt, outOfMemory: true, beforeResponse: true, detail }
   }
