@@ -13,7 +13,7 @@ import {
 import { SENTINEL } from '../../src/container/log-format.ts'
 import { LogCollector } from '../../src/container/logs.ts'
 
-/** What a call of the runtime comes to. A number or text is taken as a status with that body. */
+/** What a call of the runtime comes to. */
 export type FakeReply =
   | { status: number; body: string }
   | 'timeout'
@@ -98,6 +98,156 @@ const settle = async (main: Main, args: unknown): Promise<FakeReply> => {
   }
 }
 
+const toAnswer = (startedAt: number, now: number, given: FakeReply, call: CallOptions): RuntimeAnswer => {
+  const times = { startedAt, endedAt: now }
+  if (given === 'timeout') return { type: 'timeout', startedAt, endedAt: Math.max(now, startedAt + call.timeoutMs) }
+  if ('connectionError' in given) {
+    const { outOfMemory = false, beforeResponse = true } = given.connectionError
+    return { type: 'connectionError', ...times, outOfMemory, beforeResponse, detail: 'the connection was closed' }
+  }
+  const { status, body } = given
+  const length = Buffer.byteLength(body)
+  if (length <= call.maxResponseBytes) return { type: 'response', ...times, status, body }
+  const cut = Buffer.from(body).toString('utf8', 0, call.truncationBytes)
+  return { type: 'response', ...times, status, body: cut, truncatedFrom: length }
+}
+
+/** The calls of one container: each ends with its work, its time limit or the container, whichever comes first. */
+class Calls {
+  readonly #clock: Clock
+  readonly #endings = new Set<() => void>()
+  #ended: { outOfMemory: boolean } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Returns whether it was the first time. */
+  end(outOfMemory: boolean): boolean {
+    if (this.#ended) return false
+    this.#ended = { outOfMemory }
+    for (const ending of [...this.#endings]) ending()
+    return true
+  }
+
+  start(call: CallOptions, work: () => Promise<FakeReply>): Promise<RuntimeAnswer> {
+    const startedAt = this.#clock.now()
+    return new Promise(resolve => {
+      const settleWith = (given: FakeReply) => {
+        timer.cancel()
+        this.#endings.delete(ending)
+        resolve(toAnswer(startedAt, this.#clock.now(), given, call))
+      }
+      const ending = () => settleWith({ connectionError: { outOfMemory: this.#ended?.outOfMemory ?? false } })
+      const timer = this.#clock.setTimeout(() => settleWith('timeout'), call.timeoutMs)
+      if (this.#ended) return ending()
+      this.#endings.add(ending)
+      work().then(given => {
+        if (this.#endings.has(ending)) settleWith(given)
+      }, ending)
+    })
+  }
+}
+
+interface Settings {
+  clock: Clock
+  driver: DriverName
+  hooks: Pick<FakeFactory, 'onInit' | 'onRun'>
+}
+
+/** What the code in a container answers, with the sentinels that go with it. */
+const createRuntime = (container: () => FakeContainer, hooks: Settings['hooks']) => {
+  let main: Main | undefined
+  const endLogs = () => {
+    container().write('stdout', SENTINEL)
+    container().write('stderr', SENTINEL)
+  }
+  return {
+    async init(body: InitBody): Promise<FakeReply> {
+      const told = await hooks.onInit?.(body, container())
+      if (main) return reply(403, { error: 'Cannot initialize the action more than once.' })
+      const loaded = told ?? load(body, container())
+      if (typeof loaded === 'function') {
+        main = loaded
+        return reply(200, { OK: true })
+      }
+      if (typeof loaded !== 'object' || !('status' in loaded) || loaded.status !== 200) endLogs()
+      if (told) return told
+      return reply(502, { error: typeof loaded === 'string' ? loaded : "Action entrypoint 'main' is not a function." })
+    },
+    async run(body: { value?: unknown }): Promise<FakeReply> {
+      const told = await hooks.onRun?.(body, container())
+      const idle = reply(403, { error: 'System not initialized.' })
+      const given = told ?? (main ? await settle(main, body.value ?? {}) : idle)
+      endLogs()
+      return given
+    },
+  }
+}
+
+const openContainer = (request: ContainerRequest, number: number, settings: Settings): FakeContainer => {
+  const { clock, driver, hooks } = settings
+  const collector = new LogCollector({ clock, timers: clock })
+  const calls = new Calls(clock)
+  const runtime = createRuntime(() => container, hooks)
+  const inits: unknown[] = []
+  const runs: unknown[] = []
+  let destroyed = false
+  let suspended = false
+  let settleExited = () => {}
+  const exited = new Promise<void>(resolve => {
+    settleExited = resolve
+  })
+
+  const end = (outOfMemory: boolean) => {
+    if (!calls.end(outOfMemory)) return
+    collector.end('stdout')
+    collector.end('stderr')
+    settleExited()
+  }
+
+  const container: FakeContainer = {
+    id: `fake${number}`,
+    name: `ow-fake-${request.name}`,
+    driver,
+    request,
+    inits,
+    runs,
+    exited,
+    get destroyed() {
+      return destroyed
+    },
+    get suspended() {
+      return suspended
+    },
+    initialize(body, call) {
+      const parsed = JSON.parse(body) as InitBody
+      inits.push(parsed)
+      return calls.start(call, () => runtime.init(parsed))
+    },
+    run(body, call) {
+      const parsed = JSON.parse(body) as { value?: unknown }
+      runs.push(parsed)
+      return calls.start(call, () => runtime.run(parsed))
+    },
+    logs: asked => collector.collect(asked),
+    onLogLine: listener => collector.onLine(listener),
+    async suspend() {
+      suspended = true
+    },
+    async resume() {
+      suspended = false
+    },
+    async destroy() {
+      destroyed = true
+      end(false)
+    },
+    write: (stream, line) => collector.feed(stream, Buffer.from(`${line}\n`)),
+    crash: (reason = {}) => end(reason.outOfMemory ?? false),
+  }
+  return container
+}
+
 /** Makes containers whose code runs here, by the rules of the Node.js runtime as far as the engine sees them. */
 export const fakeFactory = (options: FakeFactoryOptions = {}): FakeFactory => {
   const clock = options.clock ?? realClock
@@ -120,7 +270,7 @@ export const fakeFactory = (options: FakeFactoryOptions = {}): FakeFactory => {
       await factory.onCreate?.(request)
       if (request.userImage || !kinds.test(request.kind))
         throw new ContainerError('provision', `no ${request.kind} here`)
-      const container = openContainer(request, made.length + 1)
+      const container = openContainer(request, made.length + 1, { clock, driver, hooks: factory })
       made.push(container)
       return container
     },
@@ -132,127 +282,5 @@ export const fakeFactory = (options: FakeFactoryOptions = {}): FakeFactory => {
       await Promise.all(factory.alive.map(container => container.destroy()))
     },
   }
-
-  const openContainer = (request: ContainerRequest, number: number): FakeContainer => {
-    const collector = new LogCollector({ clock, timers: clock })
-    const inits: unknown[] = []
-    const runs: unknown[] = []
-    let ended: { outOfMemory: boolean } | undefined
-    let destroyed = false
-    let suspended = false
-    let main: Main | undefined
-    const endings = new Set<() => void>()
-    let settleExited = () => {}
-    const exited = new Promise<void>(resolve => {
-      settleExited = resolve
-    })
-
-    const end = (outOfMemory: boolean) => {
-      if (ended) return
-      ended = { outOfMemory }
-      collector.end('stdout')
-      collector.end('stderr')
-      for (const ending of [...endings]) ending()
-      settleExited()
-    }
-
-    const toAnswer = (startedAt: number, given: FakeReply, call: CallOptions): RuntimeAnswer => {
-      const times = { startedAt, endedAt: clock.now() }
-      if (given === 'timeout')
-        return { type: 'timeout', startedAt, endedAt: Math.max(times.endedAt, startedAt + call.timeoutMs) }
-      if ('connectionError' in given) {
-        const { outOfMemory = false, beforeResponse = true } = given.connectionError
-        return { type: 'connectionError', ...times, outOfMemory, beforeResponse, detail: 'the connection was closed' }
-      }
-      const { status, body } = given
-      const length = Buffer.byteLength(body)
-      if (length <= call.maxResponseBytes) return { type: 'response', ...times, status, body }
-      const cut = Buffer.from(body).toString('utf8', 0, call.truncationBytes)
-      return { type: 'response', ...times, status, body: cut, truncatedFrom: length }
-    }
-
-    /** Whichever comes first: the work's reply, the time limit, the container's end. */
-    const race = (call: CallOptions, work: () => Promise<FakeReply>): Promise<RuntimeAnswer> => {
-      const startedAt = clock.now()
-      return new Promise(resolve => {
-        const settleWith = (given: FakeReply) => {
-          timer.cancel()
-          endings.delete(ending)
-          resolve(toAnswer(startedAt, given, call))
-        }
-        const ending = () => settleWith({ connectionError: { outOfMemory: ended?.outOfMemory ?? false } })
-        const timer = clock.setTimeout(() => settleWith('timeout'), call.timeoutMs)
-        if (ended) return ending()
-        endings.add(ending)
-        work().then(given => {
-          if (endings.has(ending)) settleWith(given)
-        }, ending)
-      })
-    }
-
-    const endLogs = () => {
-      container.write('stdout', SENTINEL)
-      container.write('stderr', SENTINEL)
-    }
-
-    const container: FakeContainer = {
-      id: `fake${number}`,
-      name: `ow-fake-${request.name}`,
-      driver,
-      request,
-      inits,
-      runs,
-      exited,
-      get destroyed() {
-        return destroyed
-      },
-      get suspended() {
-        return suspended
-      },
-      initialize(body, call) {
-        const parsed: unknown = JSON.parse(body)
-        inits.push(parsed)
-        return race(call, async () => {
-          const told = await factory.onInit?.(parsed, container)
-          if (main) return reply(403, { error: 'Cannot initialize the action more than once.' })
-          const loaded = told ? undefined : load(parsed as InitBody, container)
-          if (typeof loaded === 'function') main = loaded
-          else if (!told || (typeof told === 'object' && 'status' in told && told.status !== 200)) endLogs()
-          if (told) return told
-          if (main) return reply(200, { OK: true })
-          return reply(502, {
-            error: typeof loaded === 'string' ? loaded : "Action entrypoint 'main' is not a function.",
-          })
-        })
-      },
-      run(body, call) {
-        const parsed = JSON.parse(body) as { value?: unknown }
-        runs.push(parsed)
-        return race(call, async () => {
-          const told = await factory.onRun?.(parsed, container)
-          const given =
-            told ?? (main ? await settle(main, parsed.value ?? {}) : reply(403, { error: 'System not initialized.' }))
-          endLogs()
-          return given
-        })
-      },
-      logs: request => collector.collect(request),
-      onLogLine: listener => collector.onLine(listener),
-      async suspend() {
-        suspended = true
-      },
-      async resume() {
-        suspended = false
-      },
-      async destroy() {
-        destroyed = true
-        end(false)
-      },
-      write: (stream, line) => collector.feed(stream, Buffer.from(`${line}\n`)),
-      crash: (reason = {}) => end(reason.outOfMemory ?? false),
-    }
-    return container
-  }
-
   return factory
 }
