@@ -52,14 +52,15 @@ export async function closeEngine(parts: Parts, options: CloseOptions): Promise<
 
 /** True when the next server will run it; else it has ended, or its caller has got an error. */
 function setAside(run: Run, invocations: Invocations, { ephemeral }: CloseOptions): boolean {
+  invocations.ended(run)
   const accepted = run.mirror !== undefined
   if (accepted && ephemeral !== true) return true
-  if (accepted) invocations.interrupt(run)
-  else {
-    run.state = 'ended'
-    run.reject(new WhiskError('unavailable', messages.unavailable))
+  if (accepted) {
+    invocations.interrupt(run)
+    return false
   }
-  invocations.ended(run)
+  run.state = 'ended'
+  run.reject(new WhiskError('unavailable', messages.unavailable))
   return false
 }
 

@@ -43,6 +43,8 @@ export interface InvokerDeps {
   readonly events: EventBus
   readonly metrics: EngineMetrics
   readonly activationIds: () => ActivationId
+  /** Is told of each trigger that is fired, and when everything that it started has ended. */
+  onFired?(activationId: ActivationId, done: Promise<unknown>): void
 }
 
 export interface InvokerOptions {

@@ -30,6 +30,8 @@ export interface TriggerServices {
   readonly observer: Observer
   activationId(): ActivationId
   invoke(request: InvokeRequest): Invocation
+  /** Is told of each fire and when everything that it started has ended; the promise never rejects. */
+  onFired?(activationId: ActivationId, done: Promise<unknown>): void
 }
 
 /** As `Invoker.fire` says. */
@@ -43,7 +45,9 @@ export function fireTrigger(
   const activationId = services.activationId()
   const start = services.clock.now()
   const args = triggerArguments(request)
-  const logs = rules.map(([name, rule]) => activateRule(name, rule, args, request, services))
+  const started: Invocation[] = []
+  const logs = rules.map(([name, rule]) => activateRule(name, rule, args, request, services, started))
+  services.onFired?.(activationId, Promise.allSettled(started.map(({ done }) => done)))
   const record = triggerRecord({ activationId, identity, trigger }, request.payload, logs, start)
   const committed = services.records.put(record, identity)
   committed.catch(() => {})
@@ -66,6 +70,7 @@ function activateRule(
   args: JsonObject,
   request: FireRequest,
   services: TriggerServices,
+  started: Invocation[],
 ): string {
   const action = `${rule.action.path}/${rule.action.name}`
   if (rule.status !== 'active') return failed(name, action, 1, messages.triggerWithInactiveRule(name, action))
@@ -77,7 +82,7 @@ function activateRule(
       namespace: rule.action.path,
       entity: rule.action.name,
     })
-    const { activationId } = services.invoke({
+    const invocation = services.invoke({
       identity,
       action: resolveAction(services.store, action),
       payload: args,
@@ -85,8 +90,9 @@ function activateRule(
       transid,
       startedAt: services.clock.now(),
     })
+    started.push(invocation)
     // The order of the keys is part of the text.
-    return JSON.stringify({ statusCode: 0, success: true, activationId, rule: name, action })
+    return JSON.stringify({ statusCode: 0, success: true, activationId: invocation.activationId, rule: name, action })
   } catch (error) {
     if (error instanceof WhiskError) return failed(name, action, error.status < 500 ? 1 : 3, error.message)
     services.log.error(`rule ${name} could not start ${action}`, { transid, error })

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest'
+import { ContainerError } from '../../src/container/container.ts'
+import { anAction } from '../builders.ts'
+import { annotations, code, eventually, testEngine } from './engine.ts'
+
+const COUNT =
+  'let n = 0; function main(p) { if (p.throws) throw "bad"; if (p.error) return { error: ++n }; return { n: ++n } }'
+const HELLO = 'function main(p) { console.log("hi"); return p }'
+
+/** A promise that a test settles, for something that has to wait. */
+const gate = () => {
+  let open = () => {}
+  const opened = new Promise<undefined>(resolve => {
+    open = () => resolve(undefined)
+  })
+  return { open, opened }
+}
+
+describe('runs that share a container', () => {
+  const limits = { concurrency: 3 }
+
+  it('wait for its initialization and run side by side', async () => {
+    const { put, invoke, factory } = testEngine()
+    const runs = gate()
+    put(code('shared', COUNT, { limits }))
+    factory.onRun = () => runs.opened
+    const all = [1, 2, 3, 4].map(() => invoke('guest/shared'))
+    await eventually(() => factory.made.length === 2 && factory.made[0]?.runs.length === 3)
+    expect(factory.made[0]?.request.env).toMatchObject({ __OW_ALLOW_CONCURRENT: 'true' })
+    expect(factory.made[0]?.inits).toHaveLength(1)
+    runs.open()
+    const records = await Promise.all(all.map(({ done }) => done))
+    expect(records.filter(record => 'initTime' in annotations(record))).toHaveLength(2)
+  })
+
+  it('share its failure to initialize', async () => {
+    const { put, invoke, factory } = testEngine()
+    put(code('shared', COUNT, { limits }))
+    factory.onInit = () => ({ status: 502, body: '{"error":"no"}' })
+    const records = await Promise.all([1, 2, 3].map(() => invoke('guest/shared').done))
+    expect(records.map(({ response }) => response.result)).toEqual([{ error: 'no' }, { error: 'no' }, { error: 'no' }])
+    expect(records.filter(record => 'initTime' in annotations(record))).toHaveLength(1)
+    await eventually(() => factory.alive.length === 0)
+  })
+
+  it('that waited for one that could not be made are told that it exited', async () => {
+    const { put, invoke, factory } = testEngine()
+    put(code('shared', COUNT, { limits }))
+    factory.onCreate = () => Promise.reject(new ContainerError('provision', 'no'))
+    const records = await Promise.all([1, 2].map(() => invoke('guest/shared').done))
+    expect(records.map(({ response }) => response)).toEqual([
+      { statusCode: 3, result: { error: 'Failed to provision resources to run the action.' } },
+      { statusCode: 3, result: { error: 'The action did not produce a valid response and exited unexpectedly.' } },
+    ])
+  })
+
+  it('finish after one of them failed, in a container that takes no more', async () => {
+    const { put, invoke, run, factory } = testEngine()
+    put(code('shared', COUNT, { limits }))
+    await run('guest/shared')
+    const slow = gate()
+    factory.onRun = body => ((body as { value: { slow?: 1 } }).value.slow ? slow.opened : undefined)
+    const waiting = invoke('guest/shared', { slow: 1 })
+    await run('guest/shared', { throws: 1 })
+    expect((await run('guest/shared')).response.result).toEqual({ n: 1 })
+    expect(factory.made[0]?.destroyed).toBe(false)
+    slow.open()
+    expect((await waiting.done).response.statusCode).toBe(0)
+    await eventually(() => factory.made[0]?.destroyed)
+  })
+})
+
+describe('x-ow-start', () => {
+  it.each(['cold', 'warm', 'prewarmed'] as const)(
+    'starts %s where nothing is there, and where something is',
+    async start => {
+      const { put, invoke } = testEngine()
+      put(code('count', COUNT))
+      for (let i = 0; i < 2; i++) {
+        const invocation = invoke('guest/count', {}, { start })
+        const record = await invocation.done
+        expect(record.response.statusCode).toBe(0)
+        expect(invocation.startKind?.()).toBe(start)
+        expect('initTime' in annotations(record)).toBe(start !== 'warm')
+      }
+    },
+  )
+})
+
+describe('an action that changed', () => {
+  it('runs in a new container, and its old one goes', async () => {
+    const { put, run, factory, engine } = testEngine()
+    put(code('count', COUNT))
+    await run('guest/count')
+    put(code('count', COUNT, { version: '0.0.2' }))
+    engine.entitiesChanged(['guest/count'])
+    await eventually(() => factory.made[0]?.destroyed)
+    const record = await run('guest/count')
+    expect([record.response.result, record.version]).toEqual([{ n: 1 }, '0.0.2'])
+  })
+
+  it('finds its container warm when it was deleted and made again alike', async () => {
+    const { put, run, store, engine } = testEngine()
+    put(code('count', COUNT))
+    await run('guest/count')
+    store.entities.delete('guest/count')
+    engine.entitiesChanged(['guest/count'])
+    put(code('count', COUNT, { updated: 1 }))
+    engine.entitiesChanged(['guest/count'])
+    expect((await run('guest/count')).response.result).toEqual({ n: 2 })
+  })
+
+  it('while it waited runs as it is then', async () => {
+    const { put, invoke, factory } = testEngine({ userMemoryMb: 256 })
+    const first = gate()
+    put(code('slow', HELLO), code('hello', HELLO))
+    factory.onRun = () => first.opened
+    const slow = invoke('guest/slow')
+    const waiting = invoke('guest/hello', { a: 1 })
+    put(code('hello', 'function main(p) { return { v: 2, ...p } }', { version: '0.0.2' }))
+    first.open()
+    await slow.done
+    const record = await waiting.done
+    expect([record.response.result, record.version]).toEqual([{ v: 2, a: 1 }, '0.0.2'])
+  })
+
+  it.each<[string, (test: ReturnType<typeof testEngine>) => void, number, string]>([
+    [
+      'deleted',
+      test => void test.store.entities.delete('guest/hello'),
+      1,
+      'Action could not be found or may have been deleted.',
+    ],
+    [
+      'made too big',
+      test => test.put(code('hello', HELLO, { limits: { memory: 4096 } })),
+      1,
+      'requirement failed: memory size 4096 MB exceeds allowed threshold of 256 MB',
+    ],
+    [
+      'made a sequence',
+      test => test.put(anAction({ name: 'hello', exec: { kind: 'sequence', components: ['/guest/slow'] } })),
+      3,
+      'Action could not be fetched.',
+    ],
+  ])('while it waited ends with a record of its own when it was %s', async (_, change, statusCode, error) => {
+    const test = testEngine({ userMemoryMb: 256 })
+    const first = gate()
+    test.put(code('slow', HELLO), code('hello', HELLO))
+    test.factory.onRun = () => first.opened
+    const slow = test.invoke('guest/slow')
+    const waiting = test.invoke('guest/hello')
+    change(test)
+    first.open()
+    await slow.done
+    const record = await waiting.done
+    expect(record.response).toEqual({ statusCode, result: { error } })
+    expect(record.annotations).toEqual([
+      { key: 'path', value: 'guest/hello' },
+      { key: 'kind', value: 'unknown' },
+    ])
+  })
+
+  it('is recycled on demand', async () => {
+    const { put, run, engine, factory } = testEngine()
+    put(code('count', COUNT), code('other', COUNT))
+    await run('guest/count')
+    await run('guest/other')
+    expect(await engine.recycle('guest/count')).toBe(1)
+    expect((await run('guest/count')).response.result).toEqual({ n: 1 })
+    expect((await run('guest/other')).response.result).toEqual({ n: 2 })
+    expect(await engine.recycle()).toBe(2)
+    await eventually(() => factory.alive.length === 0)
+  })
+})
