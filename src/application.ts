@@ -35,6 +35,7 @@ import type { Logger } from './log.ts'
 import { createMetrics, watchPool } from './metrics.ts'
 import type { Store } from './store/store.ts'
 import { BUILD_TIME, VERSION } from './version.ts'
+import { isVirtual, withRealTimers } from './virtual-clock.ts'
 import { createDispatch, webRoutes } from './web/routes.ts'
 
 export interface ApplicationDependencies {
@@ -65,12 +66,15 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   const limits = defaultLimits(config.limits, config.userMemory)
   const entitlement = createEntitlement(store, { allowedKinds: limits.allowedKinds })
   const throttler = createThrottler(clock, limits)
+  const waits = withRealTimers(clock)
+  const fires = isVirtual(clock) ? new Map<string, Promise<unknown>>() : undefined
   const metrics = createMetrics()
   const root = new Hono<Env>({ getPath: routedPath })
   const request = inProcess((asked: Request) => root.fetch(asked), url)
 
   const kind = manifest.resolveKind('nodejs:default')?.kind ?? 'nodejs:20'
-  const system = createSystemActions({ store, clock, log, events, url, apihost, request }, kind)
+  const ended = (activationId: string) => fires?.get(activationId)
+  const system = createSystemActions({ store, clock, log, events, url, apihost, request, ended }, kind)
   const gateway = createGateway({
     store,
     dispatch: asked => dispatch(asked),
@@ -90,11 +94,12 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       builtins: builtinFactory(new Map([...system.handlers, ...gateway.handlers])),
       manifest,
       limits,
-      clock,
+      clock: waits,
       log,
       events,
       metrics: metrics.engine,
       activationIds: createActivationIds(clock, config.seed),
+      onFired: fires && ((activationId, done) => remember(fires, activationId, done)),
     },
     {
       userMemoryMb: config.userMemory,
@@ -109,7 +114,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     },
   )
 
-  const webDeps = { store, invoker, entitlement, throttler, limits, clock }
+  const webDeps = { store, invoker, entitlement, throttler, limits, clock: waits }
   const dispatch = createDispatch(webDeps)
   watchPool(metrics, () => invoker.status())
   const info = { version: VERSION, buildNo: VERSION, build: BUILD_TIME }
@@ -121,7 +126,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     throttler,
     manifest,
     limits,
-    clock,
+    clock: waits,
     log,
     events,
   })
@@ -157,6 +162,12 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       return invoker.close()
     },
   }
+}
+
+/** Until it has settled. */
+function remember(fires: Map<string, Promise<unknown>>, activationId: string, done: Promise<unknown>): void {
+  fires.set(activationId, done)
+  void done.finally(() => fires.delete(activationId))
 }
 
 function readManifest(path: string | undefined): ExecManifest {

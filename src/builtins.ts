@@ -11,6 +11,7 @@ import type { JsonObject } from './entity/json.ts'
 import type { EventBus } from './events.ts'
 import type { Logger } from './log.ts'
 import type { Store } from './store/store.ts'
+import { withRealTimers } from './virtual-clock.ts'
 
 export interface SystemActionsDependencies {
   store: Store
@@ -23,6 +24,8 @@ export interface SystemActionsDependencies {
   apihost: string
   /** A request to this server's own REST API, in process. */
   request(method: string, path: string, apikey: string, body?: JsonObject): Promise<ApiAnswer>
+  /** Settles when everything that the fire of a trigger started has ended; undefined when it has. */
+  ended(activationId: string): Promise<unknown> | undefined
 }
 
 export interface SystemActions {
@@ -38,12 +41,12 @@ export interface SystemActions {
 
 /** Puts the catalog into the store and makes its handlers; `kind` is what its actions show. */
 export function createSystemActions(dependencies: SystemActionsDependencies, kind: string): SystemActions {
-  const { store, clock, log, events, url, apihost, request } = dependencies
+  const { store, clock, log, events, url, apihost, request, ended } = dependencies
   installCatalog(store, kind, clock.now())
-  const scheduler = new AlarmScheduler({ documents: store.documents, clock, log, events, request })
+  const scheduler = new AlarmScheduler({ documents: store.documents, clock, log, events, request, ended })
   const feeds = new LocalFeeds({
     documents: store.documents,
-    clock,
+    clock: withRealTimers(clock),
     log,
     committed: () => store.committed(),
     publicUrl: () => url,

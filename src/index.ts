@@ -1,7 +1,7 @@
 // The published API: a server inside the caller's process, with what tests need of it.
 
 import { resolveConfig } from './config.ts'
-import { ExitError } from './errors.ts'
+import { ExitError, WhiskError } from './errors.ts'
 import type { EventBus, WhiskEvent } from './events.ts'
 import { createLogger, silentLogger } from './log.ts'
 import {
@@ -68,8 +68,13 @@ function toOpenWhisk(server: RunningServer): OpenWhisk {
     async namespace(name) {
       const account = server.accounts.find(({ namespace }) => namespace === name)
       if (account) return toNamespace(server, account.namespace, account.auth)
-      const made = (await read(await server.control('POST', '/namespaces', { name }))) as Record<string, string>
-      return toNamespace(server, made.namespace ?? '', made.auth ?? '')
+      try {
+        const made = await server.createNamespace(name)
+        return toNamespace(server, made.namespace, made.auth)
+      } catch (error) {
+        if (!(error instanceof WhiskError)) throw error
+        throw new OpenWhiskError('REQUEST', error.message, { status: error.status, cause: error })
+      }
     },
     events: filter => follow(server.events, filter),
     clock: {

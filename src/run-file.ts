@@ -25,15 +25,36 @@ export function runDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return env.OPENWHISK_RUN_DIR || join(homedir(), '.openwhisk', 'run')
 }
 
-/** Writes the file, for its owner's eyes only; returns the function that removes it. */
+/** The files of this process's servers. */
+const written = new Map<string, RunFile>()
+let watching = false
+
+/** However the process ends: a file that names no living server would only be in the way. One hook for all servers. */
+function removeAtExit(path: string, content: RunFile): void {
+  written.set(path, content)
+  if (watching) return
+  watching = true
+  process.on('exit', () => {
+    for (const [path, { token }] of written) remove(path, token)
+  })
+}
+
+/** Unless it is another server's by now. */
+function remove(path: string, token: string): void {
+  if (read(path)?.token === token) rmSync(path, { force: true })
+}
+
+/** Writes the file, for its owner's eyes only; returns the function that removes it. It goes with the process anyway. */
 export function writeRunFile(port: number, content: RunFile, directory = runDirectory()): () => void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = join(directory, `${port}.json`)
   // Removed first: the mode of an existing file would stay what it was.
   rmSync(path, { force: true })
   writeFileSync(path, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  removeAtExit(path, content)
   return () => {
-    if (read(path)?.pid === content.pid) rmSync(path, { force: true })
+    written.delete(path)
+    remove(path, content.token)
   }
 }
 

@@ -5,6 +5,7 @@ import { type Account, GUEST, installAccounts } from './accounts.ts'
 import { createApplication } from './application.ts'
 import { type Clock, realClock } from './clock.ts'
 import type { Config } from './config.ts'
+import { type CreatedNamespace, createNamespace } from './control/namespaces.ts'
 import { chooseDrivers, type Drivers } from './drivers.ts'
 import type { CloseReport } from './engine/close.ts'
 import { ExitError } from './errors.ts'
@@ -16,7 +17,7 @@ import { startRetention } from './retention.ts'
 import { runDirectory, writeRunFile } from './run-file.ts'
 import { openState } from './state.ts'
 import { VERSION } from './version.ts'
-import { createVirtualClock } from './virtual-clock.ts'
+import { createVirtualClock, withRealTimers } from './virtual-clock.ts'
 
 export interface Overrides {
   log?: Logger
@@ -45,6 +46,8 @@ export interface RunningServer {
   readonly clock: Clock
   /** A request to the control interface (`path` below `/_control/v1`), without a socket. */
   control(method: string, path: string, body?: object): Promise<Response>
+  /** What `POST namespaces` of the control interface does, without a request. Fails with WhiskError. */
+  createNamespace(name?: string): Promise<CreatedNamespace>
   /** A request to the REST API or the web actions, without a socket. */
   fetch(request: Request): Promise<Response>
   /** Ends what runs within the stop timeout, removes every container, keeps the state. Idempotent. */
@@ -79,7 +82,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const gateway = config.apiGw ? await listenOn(config.apiGwPort, front.gateway) : undefined
     cleanup.push(() => gateway?.close(Promise.resolve()))
 
-    const state = openState(config, { clock, log })
+    const state = openState(config, { clock: withRealTimers(clock), log })
     cleanup.push(() => state.close())
     const accounts = installAccounts(state.store.subjects, config.users)
     const url = `${scheme}://${urlHost(config.host[0])}:${listener.port}`
@@ -106,7 +109,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     })
     cleanup.push(() => application.close())
     front.open(application)
-    const retention = startRetention(state.store.activations, config, clock, log)
+    const retention = startRetention(state.store.activations, config, withRealTimers(clock), log)
     cleanup.push(() => retention.close())
     await state.store.committed()
 
@@ -114,8 +117,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const { dataDir } = state
     const runFile = { pid: process.pid, url, apihost, gateway: gatewayUrl, token, dataDir, version: VERSION, startedAt }
     const forget = overrides.runFile === false ? () => {} : writeRunFile(listener.port, runFile, runDirectory())
-    // However the process ends: a file that names no living server would only be in the way.
-    process.once('exit', forget)
 
     let closed: Promise<CloseReport> | undefined
     // Work that nobody waits for, once the caller has said that the server is ready: stem cells, what dead servers left.
@@ -133,7 +134,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       await Promise.all(drivers.factories.map(factory => factory.close()))
       state.close()
       forget()
-      process.removeListener('exit', forget)
       return report
     }
     return {
@@ -152,6 +152,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         const headers = { authorization: `Bearer ${token}` }
         const asked = new URL(`/_control/v1${path}`, url)
         return application.fetch(new Request(asked, { method, headers, body: body && JSON.stringify(body) }), {})
+      },
+      async createNamespace(name) {
+        const created = createNamespace(state.store, name)
+        await state.store.committed()
+        return created
       },
       fetch: async request => application.fetch(request, {}),
       close: () => (closed ??= close()),

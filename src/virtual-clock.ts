@@ -1,6 +1,6 @@
 // The clock of `--clock virtual`: real speed plus an offset that grows when somebody advances it.
 
-import { realClock, type Timer, type VirtualClock } from './clock.ts'
+import { type Clock, realClock, type Timer, type VirtualClock } from './clock.ts'
 
 interface Pending {
   /** Virtual epoch milliseconds. */
@@ -20,6 +20,13 @@ export interface HoldingClock extends VirtualClock {
 
 /** True for a clock that can be advanced. */
 export const isVirtual = (clock: object): clock is HoldingClock => 'advance' in clock && 'hold' in clock
+
+/**
+ * For what happens on this machine whatever the virtual time is: containers that age, answers that are waited for. It
+ * shows this clock's time, but its timers go off in real time, so that moving the clock ends no action and no container.
+ */
+export const withRealTimers = (clock: Clock): Clock =>
+  isVirtual(clock) ? { now: () => clock.now(), setTimeout: realClock.setTimeout } : clock
 
 /** A virtual clock that starts at the machine's time. */
 export function createVirtualClock(): HoldingClock {

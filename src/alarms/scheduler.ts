@@ -22,6 +22,8 @@ export interface AlarmSchedulerDependencies {
    * `DELETE` removes it (and its rules). Answers the status; never rejects for an answer that is an error.
    */
   request(method: 'GET' | 'POST' | 'DELETE', path: string, apikey: string, body?: JsonObject): Promise<ApiAnswer>
+  /** Settles when everything that a fire started has ended: a virtual clock stands still so long. */
+  ended?(activationId: string): Promise<unknown> | undefined
 }
 
 export interface ApiAnswer {
@@ -140,13 +142,15 @@ export class AlarmScheduler {
     this.#attempt({ id, alarm, scheduled, retries: 0, throttled: 0 })
   }
 
-  /** One attempt to post the trigger. A virtual clock stands still meanwhile, but moves on between attempts. */
+  /** One attempt to post the trigger. A virtual clock stands still until it is through, but moves on between attempts. */
   #attempt(fire: Fire): void {
-    const { clock, log, request } = this.#deps
-    const body = fire.alarm.payload as JsonObject
-    const posted = request('POST', triggerPath(fire.alarm), fire.alarm.apikey, body).then(({ status }) => {
+    const { clock, log, request, ended } = this.#deps
+    const payload = fire.alarm.payload as JsonObject
+    const posted = request('POST', triggerPath(fire.alarm), fire.alarm.apikey, payload).then(({ status, body }) => {
       if (status < 400) this.#settle(fire, true)
       else this.#refused(fire, status)
+      const { activationId } = (body ?? {}) as { activationId?: string }
+      return activationId === undefined ? undefined : ended?.(activationId)
     })
     const watched = posted.catch(error => {
       log.error(`alarm of trigger /${fire.id} failed`, { error })
