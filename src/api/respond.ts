@@ -78,6 +78,9 @@ export function nothing(c: Context<Env>): Response {
   return new Response(null, { status: 204, headers: { 'X-Request-ID': c.get('transid'), ...API_CORS } })
 }
 
+/** Longer texts are made anew each time: keeping the code of large actions twice would cost more than it saves. */
+const MAX_KEPT_TEXT = 256 * 1024
+
 /** Serialises entities, each object once: the store gives the same one while nothing changes. */
 export function textOf<T extends object>(show: (entity: T) => JsonValue): (entity: T) => string {
   const texts = new WeakMap<T, string>()
@@ -85,7 +88,7 @@ export function textOf<T extends object>(show: (entity: T) => JsonValue): (entit
     let text = texts.get(entity)
     if (text === undefined) {
       text = stringify(show(entity))
-      texts.set(entity, text)
+      if (text.length <= MAX_KEPT_TEXT) texts.set(entity, text)
     }
     return text
   }

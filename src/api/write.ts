@@ -10,10 +10,13 @@ export function idOf(entity: Pick<WhiskEntity, 'namespace' | 'name'>): string {
   return `${entity.namespace}/${entity.name}`
 }
 
-function announce({ invoker, events, clock }: Services, change: 'put' | 'delete', entities: readonly WhiskEntity[]) {
-  invoker.entitiesChanged(entities.map(idOf))
+/** Settles when what was written is durable; then those who listen hear of it. Containers must know at once. */
+async function settle(services: Services, deleted: readonly WhiskEntity[], stored: readonly WhiskEntity[]) {
+  const { store, invoker, events, clock } = services
+  invoker.entitiesChanged([...deleted, ...stored].map(idOf))
+  await store.committed()
   if (!events.active) return
-  for (const entity of entities) {
+  const tell = (change: 'put' | 'delete', entity: WhiskEntity) => {
     const package_ = packageOf(entity.namespace)
     events.emit({
       type: 'entity.changed',
@@ -26,29 +29,25 @@ function announce({ invoker, events, clock }: Services, change: 'put' | 'delete'
       change,
     })
   }
+  for (const entity of deleted) tell('delete', entity)
+  for (const entity of stored) tell('put', entity)
 }
 
-/** Stores entities, all or none; settles when they are durable. */
+/** Stores entities, all or none; settles when they are durable. Fails with WhiskError when they could not be stored. */
 export async function putEntities(services: Services, ...entities: WhiskEntity[]): Promise<void> {
-  const { store } = services
-  if (entities.length === 1) for (const entity of entities) store.entities.put(entity)
-  else store.transaction(() => entities.forEach(entity => void store.entities.put(entity)))
-  announce(services, 'put', entities)
-  await store.committed()
+  await deleteEntities(services, [], entities)
 }
 
-/** Deletes entities, and stores others that the deletion changes; settles when that is durable. */
+/** Deletes entities, and stores others that the deletion changes; settles and fails as `putEntities` does. */
 export async function deleteEntities(
   services: Services,
-  entities: readonly WhiskEntity[],
-  changed: readonly WhiskEntity[] = [],
+  deleted: readonly WhiskEntity[],
+  stored: readonly WhiskEntity[] = [],
 ): Promise<void> {
-  const { store } = services
-  store.transaction(() => {
-    for (const entity of entities) store.entities.delete(idOf(entity))
-    for (const entity of changed) store.entities.put(entity)
+  const { entities } = services.store
+  services.store.transaction(() => {
+    for (const entity of deleted) entities.delete(idOf(entity))
+    for (const entity of stored) entities.put(entity)
   })
-  announce(services, 'delete', entities)
-  if (changed.length > 0) announce(services, 'put', changed)
-  await store.committed()
+  await settle(services, deleted, stored)
 }

@@ -51,6 +51,10 @@ export interface Harness {
   /** Below `/api/v1/namespaces/_/`; fails unless the answer is a 2xx. */
   set(method: string, path: string, body?: unknown, as?: User): Promise<Answer>
   limit(namespace: string, limits: UserLimits): void
+  /** For a server with sockets. */
+  readonly fetch: Hono<Env>['fetch']
+  /** The header that `as` stands for. */
+  authorization(as: User): Record<string, string>
 }
 
 const USERS = ['guest', 'other', 'whisk.system'] as const
@@ -151,6 +155,8 @@ export function openApi(options: { limits?: LimitsChoice; kinds?: readonly strin
       await clock.advance(1)
       return answer
     },
+    fetch: app.fetch,
+    authorization,
     limit: (namespace, limits_) => store.subjects.setLimits(namespace, limits_),
   }
 }
