@@ -3,6 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
+import { inspect } from 'node:util'
 import type Docker from 'dockerode'
 import { ExitError } from '../errors.ts'
 import type { ContainerFactory, FactoryOptions } from './container.ts'
@@ -87,12 +88,19 @@ async function openEngine({ socketPath, host, port, tls }: EngineAddress): Promi
     ca: tls?.ca,
     cert: tls?.cert,
     key: tls?.key,
-    // No kept connections: one to an engine that was restarted in between would fail the next call.
-    agent: tls
-      ? new https.Agent({ keepAlive: false, rejectUnauthorized: tls.rejectUnauthorized })
-      : new http.Agent({ keepAlive: false }),
+    agent: openAgent(tls),
   }
   return adapt(new Dockerode(options))
+}
+
+function openAgent(tls: EngineAddress['tls']): http.Agent {
+  // No kept connections: one to an engine that was restarted in between would fail the next call.
+  const agent = tls
+    ? new https.Agent({ keepAlive: false, rejectUnauthorized: tls.rejectUnauthorized })
+    : new http.Agent({ keepAlive: false })
+  // docker-modem prints the options of every request for its debug log, whether or not anybody reads it; an agent
+  // holds all its sockets, and printing those takes longer than the request.
+  return Object.assign(agent, { [inspect.custom]: () => 'http.Agent' })
 }
 
 function adapt(docker: Docker): DockerEngine {

@@ -132,9 +132,10 @@ const testLife = (create: Create, factory: () => ContainerFactory) => {
   })
 
   test('refuses a kind that it cannot run', async () => {
-    expect(factory().supports('nonsense:1')).toBe(false)
     expect(factory().supports('nodejs:20')).toBe(true)
+    // One that runs users' images can run whatever there is an image for.
     if (factory().supports('blackbox')) return
+    expect(factory().supports('nonsense:1')).toBe(false)
     await expect(create({ kind: 'nonsense:1' })).rejects.toBeInstanceOf(ContainerError)
   })
 

@@ -86,3 +86,10 @@ export const eventually = async <T>(
     await new Promise(resolve => setTimeout(resolve, 10))
   }
 }
+
+/** The first answer of a runtime that may not listen yet: unlike `/init`, `/run` is sent once. */
+export const runWhenListening = (container: Container): Promise<RuntimeAnswer> =>
+  eventually('an answer', async () => {
+    const answer = await run(container)
+    return answer.type === 'response' && answer
+  })

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { tarGzOf, zipOf } from './archives.ts'
 import type { Create } from './conformance.ts'
-import { CALL, type Code, eventually, initialize, logsOf, outcome, run } from './driving.ts'
+import { CALL, type Code, eventually, initialize, logsOf, outcome, run, runWhenListening } from './driving.ts'
 import { bad, FAILED_LOGS, type Row, testFailedInits, testRuns, zipped } from './runtime-tables.ts'
 
 const INIT_FAILED = 'Initialization has failed due to: '
@@ -337,7 +337,7 @@ const testNodeStates = (create: Create) => {
 
   test('does not run before it is initialized', async () => {
     const container = await create()
-    expect(outcome(await run(container))).toBe(bad(403, 'System not initialized.'))
+    expect(outcome(await runWhenListening(container))).toBe(bad(403, 'System not initialized.'))
   })
 
   test('can be initialized after a request without code', async () => {

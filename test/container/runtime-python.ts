@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { tarGzOf } from './archives.ts'
 import type { Create } from './conformance.ts'
-import { CALL, type Code, eventually, initBody, initialize, logsOf, outcome, run } from './driving.ts'
+import { CALL, type Code, eventually, initBody, initialize, logsOf, outcome, run, runWhenListening } from './driving.ts'
 import { bad, FAILED_LOGS, type Row, testFailedInits, testRuns, zipped } from './runtime-tables.ts'
 
 const echo = 'def main(args):\n    return args\n'
@@ -133,7 +133,7 @@ const testPythonStates = (create: Create) => {
 
   test('has no action before it is initialized, nor after it ended', async () => {
     const container = await create({ kind })
-    expect(outcome(await run(container))).toBe(`${bad(500, 'no action defined yet')}\n`)
+    expect(outcome(await runWhenListening(container))).toBe(`${bad(500, 'no action defined yet')}\n`)
     await initialize(container, { code: 'import sys\ndef main(args):\n    sys.exit(1)\n' })
     await run(container)
     expect(outcome(await run(container))).toBe(`${bad(500, 'no action defined yet')}\n`)

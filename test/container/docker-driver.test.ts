@@ -1,0 +1,10 @@
+import { testContainerFactory } from './conformance.ts'
+import { describeDocker, openFactory } from './docker-engine.ts'
+
+const IMAGES = { nodejs: 'openwhisk/action-nodejs-v20:nightly', python: 'openwhisk/action-python-v3.11:nightly' }
+
+describeDocker('with the Docker driver', () => {
+  testContainerFactory('docker', () => openFactory(), {
+    request: kind => ({ image: kind.startsWith('python') ? IMAGES.python : IMAGES.nodejs }),
+  })
+})
