@@ -1,6 +1,6 @@
 // Keeps process containers within their memory limits by watching their resident memory while they work.
 
-import { groupMembers, kill, ownBytes, peakOwnBytes } from './process-table.ts'
+import { groupMembers, isMember, kill, ownBytes, peakOwnBytes } from './process-table.ts'
 
 /** The processes of one container: what is watched, and who is told. */
 export interface Watched {
@@ -45,6 +45,7 @@ const judge = (watched: Watched, sizes: readonly { pid: number; ownBytes: number
 }
 
 const end = (watched: Watched, pid: number) => {
+  if (!isMember(pid, watched.group)) return
   watched.exceeded(pid)
   kill(pid)
 }

@@ -80,6 +80,10 @@ const processIds = (): number[] => {
   return ids
 }
 
+/** Whether the process is still one of the group: its number may be another's by now. Not known where there is no /proc. */
+export const isMember = (pid: number, group: number): boolean =>
+  !onLinux || Number(statFields(pid)?.[STAT_GROUP]) === group
+
 /** The processes whose group is one of `groups`. */
 export const groupMembers = (groups: ReadonlySet<number>): ProcessRow[] => {
   if (onLinux) {

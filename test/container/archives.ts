@@ -2,7 +2,7 @@
 
 import { deflateRawSync, gzipSync } from 'node:zlib'
 
-export type Files = Readonly<Record<string, string | { text: string; mode?: number; link?: boolean }>>
+export type Files = Readonly<Record<string, string | Buffer | { text: string | Buffer; mode?: number; link?: boolean }>>
 
 const crcOf = (data: Buffer): number => {
   let crc = -1
@@ -13,7 +13,9 @@ const crcOf = (data: Buffer): number => {
   return ~crc >>> 0
 }
 
-const fileOf = (file: Files[string]) => (typeof file === 'string' ? { text: file } : file)
+const fileOf = (file: Files[string]) => (typeof file === 'string' || Buffer.isBuffer(file) ? { text: file } : file)
+
+const bytesOf = (text: string | Buffer) => (typeof text === 'string' ? Buffer.from(text) : text)
 
 const modeOf = (file: { mode?: number; link?: boolean }) => (file.link ? 0o120000 : 0o100000) | (file.mode ?? 0o644)
 
@@ -25,7 +27,7 @@ export const zipOf = (files: Files): string => {
   let offset = 0
   for (const [index, [name, file]] of entries.entries()) {
     const { text, ...rest } = fileOf(file)
-    const data = Buffer.from(text)
+    const data = bytesOf(text)
     const deflated = index * 2 < entries.length
     const packed = deflated ? deflateRawSync(data) : data
     const path = Buffer.from(name)
@@ -59,7 +61,7 @@ const octal = (value: number, width: number) => `${value.toString(8).padStart(wi
 export const tarGzOf = (files: Files): string => {
   const blocks = Object.entries(files).flatMap(([name, file]) => {
     const { text, ...rest } = fileOf(file)
-    const data = Buffer.from(rest.link ? '' : text)
+    const data = rest.link ? Buffer.alloc(0) : bytesOf(text)
     const header = Buffer.alloc(512)
     header.write(name, 0)
     header.write(octal(rest.mode ?? 0o644, 8), 100)
@@ -67,7 +69,7 @@ export const tarGzOf = (files: Files): string => {
     header.write(octal(0, 12), 136)
     header.write('        ', 148)
     header.write(rest.link ? '2' : '0', 156)
-    if (rest.link) header.write(text, 157)
+    if (rest.link) header.write(String(text), 157)
     header.write('ustar\x0000', 257)
     header.write(
       octal(
