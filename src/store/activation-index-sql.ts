@@ -1,5 +1,6 @@
 // The statements of the index of activations.
 
+import type { FilterNames } from './activation-text.ts'
 import type { Connection } from './connection.ts'
 
 /** What a query means: records of a namespace with a name (empty: all) that started in a span of time. */
@@ -33,13 +34,14 @@ export const indexStatements = ({ db }: Connection) => ({
   open: db.prepare<[], Segment>('SELECT segment FROM activation_open_segment'),
   setOpen: db.prepare<Segment>('UPDATE activation_open_segment SET segment = :segment'),
   last: db.prepare<[], { seq: number | null }>('SELECT max(seq) AS seq FROM activations'),
-  records: db.prepare<{ from: number }, Namespace & { seq: number; names: string; start: number }>(
-    'SELECT seq, namespace, names, start FROM activations WHERE seq >= :from ORDER BY seq',
+  records: db.prepare<{ from: number }, Namespace & FilterNames & { seq: number; start: number }>(
+    `SELECT seq, namespace, name, bound_name AS boundName, start FROM activations WHERE seq >= :from ORDER BY seq`,
   ),
   close: db.prepare<Segment & { from: number; to: number }>(
     `INSERT INTO activation_index
-     SELECT :segment, a.namespace, n.value, a.start, a.seq FROM activations a, json_each(a.names) n
-     WHERE a.seq >= :from AND a.seq < :to ORDER BY a.namespace, n.value, a.start, a.seq`,
+     SELECT :segment, namespace, CASE which WHEN 0 THEN '' WHEN 1 THEN name ELSE bound_name END AS entry, start, seq
+     FROM activations CROSS JOIN (SELECT 0 AS which UNION ALL SELECT 1 UNION ALL SELECT 2)
+     WHERE seq >= :from AND seq < :to AND entry IS NOT NULL ORDER BY namespace, entry, start, seq`,
   ),
   remove: db.prepare<Segment & { from: number; to: number }>(
     'DELETE FROM activation_index WHERE segment = :segment AND seq BETWEEN :from AND :to',

@@ -10,6 +10,7 @@
 // it has. Nothing demands that records come in the order of `start`: segments may overlap, clocks may go backwards.
 
 import { indexStatements, type Range, type Run } from './activation-index-sql.ts'
+import type { FilterNames } from './activation-text.ts'
 import type { Connection } from './connection.ts'
 import type { ActivationQuery } from './store.ts'
 
@@ -26,7 +27,7 @@ export interface ActivationIndex {
   /** The sequence number of the next record. */
   next(): number
   /** To be called when the record of `next()` has been inserted. */
-  added(seq: number, namespace: string, names: readonly string[], start: number): void
+  added(seq: number, namespace: string, names: FilterNames, start: number): void
   /** To be called when a record, or all of a segment up to one, have been deleted. */
   removed(seq: number): void
   removedUpTo(seq: number): void
@@ -66,9 +67,9 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
     }
     return state
   }
-  const enter = (into: Map<string, Hit[]>, namespace: string, names: readonly string[], hit: Hit) => {
-    for (const name of names) {
-      const key = keyOf(namespace, name)
+  const enter = (into: Map<string, Hit[]>, namespace: string, { name, boundName }: FilterNames, hit: Hit) => {
+    for (const entry of boundName === null ? ['', name] : ['', name, boundName]) {
+      const key = keyOf(namespace, entry)
       const hits = into.get(key)
       if (hits) hits.push(hit)
       else into.set(key, [hit])
@@ -77,8 +78,8 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
   const openEntries = () => {
     if (!entries) {
       entries = new Map()
-      for (const { seq, namespace, names, start } of sql.records.all({ from: firstOf(current().open) })) {
-        enter(entries, namespace, decodeNames(names), { start, seq })
+      for (const { seq, namespace, start, ...names } of sql.records.all({ from: firstOf(current().open) })) {
+        enter(entries, namespace, names, { start, seq })
       }
     }
     return entries
@@ -109,23 +110,26 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
   }
 
   const countIn = (segment: number, range: Range) => sql.countIn.get({ ...range, segment })?.n ?? 0
-  const count = (range: Range): number => {
+  const count = (range: Range, runs: readonly Run[]): number => {
     let n = findOpen(range).length
-    for (const run of sql.runs.all(range)) {
+    for (const run of runs) {
+      if (run.last < range.since) continue
       const inside = run.first >= range.since && run.last <= range.upto
       n += inside ? run.entries : countIn(run.segment, range)
     }
     return n
   }
   const newest = (range: Range, runs: readonly Run[], need: number): Hit[] => {
-    let hits = findOpen(range).sort(newestFirst).slice(0, need)
+    let hits = findOpen(range)
     for (const run of runs) {
-      const oldest = hits[need - 1]
-      if (oldest && oldest.start > run.last) break
-      const more = sql.find.all({ ...range, segment: run.segment, limit: need })
-      hits = hits.length === 0 ? more : [...hits, ...more].sort(newestFirst).slice(0, need)
+      if (hits.length >= need) {
+        hits = hits.sort(newestFirst).slice(0, need)
+        const oldest = hits.at(-1)
+        if (!oldest || oldest.start > run.last) return hits
+      }
+      hits = hits.concat(sql.find.all({ ...range, segment: run.segment, limit: need }))
     }
-    return hits
+    return hits.sort(newestFirst).slice(0, need)
   }
 
   return {
@@ -163,13 +167,17 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
       const { limit = Number.MAX_SAFE_INTEGER, skip = 0 } = query
       const range = toRange(query)
       const runs = sql.runs.all(range).sort((a, b) => b.last - a.last)
-      const leap = leapOver(runs, skip - segmentRecords)
+      const leap = skip > 0 ? leapOver(runs, skip - findOpen(range).length) : undefined
       if (leap === undefined) return newest(range, runs, skip + limit).slice(skip)
-      const left = skip - count({ ...range, since: leap + 1 })
+      const left = skip - count({ ...range, since: leap + 1 }, runs)
       const shorter = { ...range, upto: leap }
-      return newest(shorter, runs, left + limit).slice(left)
+      const rest = runs.filter(run => run.first <= leap)
+      return newest(shorter, rest, left + limit).slice(left)
     },
-    count: query => count(toRange(query)),
+    count(query) {
+      const range = toRange(query)
+      return count(range, sql.runs.all(range))
+    },
     total() {
       if (total === undefined) {
         total = sql.closedTotal.get()?.n ?? 0
@@ -180,14 +188,9 @@ export function activationIndex(connection: Connection, segmentBits = SEGMENT_BI
   }
 }
 
-/** The names of an index entry in a record's row. */
-export function decodeNames(names: string): string[] {
-  return JSON.parse(names) as string[]
-}
-
 /**
- * For a long skip: a `start` so late that no more than `skip` entries of closed segments come after it. Everything
- * later need not be listed, only counted.
+ * For skipping: a `start` so late that no more than `skip` entries of closed segments come after it. Everything later
+ * need not be listed, only counted. Runs come in the order of their last entries, the latest first.
  */
 function leapOver(runs: readonly Run[], skip: number): number | undefined {
   let leap: number | undefined
@@ -198,7 +201,7 @@ function leapOver(runs: readonly Run[], skip: number): number | undefined {
     passed += run.entries
     if (passed > skip) break
   }
-  return skip > 0 ? leap : undefined
+  return leap
 }
 
 function keyOf(namespace: string, name: string): string {

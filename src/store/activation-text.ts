@@ -41,13 +41,19 @@ export function decodeActivation(text: ActivationText): WhiskActivation {
   return record as unknown as WhiskActivation
 }
 
+export interface FilterNames {
+  name: string
+  /** Null when there is no other. */
+  boundName: string | null
+}
+
 /**
  * The names by which filters find a record: `package/action` when it ran in a package, else its name.
  *
  * OpenWhisk: its memory store takes the package of the `path` annotation, its CouchDB views the name of the binding;
  * both find it here.
  */
-export function filterNames({ name, annotations }: WhiskActivation): string[] {
+export function filterNames({ name, annotations }: WhiskActivation): FilterNames {
   let own = name
   let bound: string | undefined
   for (const { key, value } of annotations) {
@@ -60,5 +66,5 @@ export function filterNames({ name, annotations }: WhiskActivation): string[] {
       if (binding !== undefined) bound = `${binding}/${name}`
     }
   }
-  return bound === undefined || bound === own ? [own] : [own, bound]
+  return { name: own, boundName: bound === own ? null : (bound ?? null) }
 }

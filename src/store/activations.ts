@@ -5,7 +5,13 @@ import type { WhiskActivation } from '../entity/activation.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import { activationIndex } from './activation-index.ts'
-import { type ActivationText, decodeActivation, encodeActivation, filterNames } from './activation-text.ts'
+import {
+  type ActivationText,
+  decodeActivation,
+  encodeActivation,
+  type FilterNames,
+  filterNames,
+} from './activation-text.ts'
 import type { Connection } from './connection.ts'
 import type { Queue } from './queue.ts'
 import type { ActivationQuery, ActivationStore } from './store.ts'
@@ -29,27 +35,34 @@ interface Span {
   to: number
 }
 
-interface Row extends Key, Omit<ActivationText, 'logs'> {
+interface Row extends Key, FilterNames, Omit<ActivationText, 'logs'> {
   id: string
   namespace: string
-  names: string
 }
 
-const WITH_LOGS = `SELECT a.namespace, a.summary, a.details, l.logs
-  FROM activations a LEFT JOIN activation_logs l ON l.seq = a.seq`
+/** Sequence numbers as a JSON array; rows come in its order, because CROSS JOIN keeps that of the loops. */
+interface Listed {
+  seqs: string
+}
+
+const TEXT = 'a.summary, a.details, l.logs'
+const LISTED = 'json_each(:seqs) s CROSS JOIN activations a ON a.seq = s.value'
+const LOGS = 'LEFT JOIN activation_logs l ON l.seq = a.seq'
 
 const statements = ({ db }: Connection) => ({
   put: db.prepare<Row>(
-    `INSERT INTO activations (seq, id, namespace, start, names, summary, details)
-     VALUES (:seq, :id, :namespace, :start, :names, :summary, :details) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO activations (seq, id, namespace, start, name, bound_name, summary, details)
+     VALUES (:seq, :id, :namespace, :start, :name, :boundName, :summary, :details) ON CONFLICT (id) DO NOTHING`,
   ),
   putLogs: db.prepare<{ seq: number; logs: string }>('INSERT OR REPLACE INTO activation_logs VALUES (:seq, :logs)'),
   deleteLogs: db.prepare<Span>('DELETE FROM activation_logs WHERE seq BETWEEN :from AND :to'),
   delete: db.prepare<Span>('DELETE FROM activations WHERE seq BETWEEN :from AND :to'),
   key: db.prepare<{ id: string }, Key>('SELECT seq, start FROM activations WHERE id = :id'),
-  byId: db.prepare<{ id: string }, ActivationText & { namespace: string }>(`${WITH_LOGS} WHERE a.id = :id`),
-  bySeq: db.prepare<{ seq: number }, ActivationText>(`${WITH_LOGS} WHERE a.seq = :seq`),
-  summary: db.prepare<{ seq: number }, { summary: string }>('SELECT summary FROM activations WHERE seq = :seq'),
+  byId: db.prepare<{ id: string }, ActivationText & { namespace: string }>(
+    `SELECT a.namespace, ${TEXT} FROM activations a ${LOGS} WHERE a.id = :id`,
+  ),
+  list: db.prepare<Listed, ActivationText>(`SELECT ${TEXT} FROM ${LISTED} ${LOGS}`),
+  summaries: db.prepare<Listed, string>(`SELECT a.summary FROM ${LISTED}`).pluck(),
   oldest: db.prepare<{ limit: number }, Key>('SELECT seq, start FROM activations ORDER BY seq LIMIT :limit'),
 })
 
@@ -65,8 +78,8 @@ export function activationStore(
 
   const insert = (record: WhiskActivation, { logs, ...text }: ActivationText): number => {
     const { activationId: id, namespace, start } = record
-    const names = ['', ...filterNames(record)]
-    const row = { seq: index.next(), id, namespace, start, names: JSON.stringify(names), ...text }
+    const names = filterNames(record)
+    const row = { seq: index.next(), id, namespace, start, ...names, ...text }
     if (sql.put.run(row).changes === 0) {
       const old = sql.key.get({ id })
       if (old) remove(old)
@@ -81,8 +94,7 @@ export function activationStore(
     sql.delete.run({ from: seq, to: seq })
     index.removed(seq)
   }
-  const rows = <T>(query: ActivationQuery, read: (seq: number) => T | undefined): T[] =>
-    index.find(query).flatMap(({ seq }) => read(seq) ?? [])
+  const find = (query: ActivationQuery): Listed => ({ seqs: JSON.stringify(index.find(query).map(hit => hit.seq)) })
 
   return {
     put(record, options) {
@@ -103,8 +115,8 @@ export function activationStore(
       const row = sql.byId.get({ id })
       return row?.namespace === namespace ? decode(row) : undefined
     },
-    list: query => rows(query, seq => sql.bySeq.get({ seq })).map(decode),
-    listSummaries: query => rows(query, seq => sql.summary.get({ seq })?.summary),
+    list: query => sql.list.all(find(query)).map(decode),
+    listSummaries: query => sql.summaries.all(find(query)),
     count: query => index.count(query),
     prune({ ageMs, count }) {
       // Records are stored when they end, so the first ones are the oldest but for what ran long.

@@ -25,8 +25,9 @@ CREATE TABLE activations (
   id TEXT NOT NULL,
   namespace TEXT NOT NULL,
   start INTEGER NOT NULL,
-  -- The names under which it is indexed, as a JSON array: the empty one, and those that filters find it by.
-  names TEXT NOT NULL,
+  -- By which filters find it; and by which, too, when it ran through a binding of another name.
+  name TEXT NOT NULL,
+  bound_name TEXT,
   summary TEXT NOT NULL,
   details TEXT NOT NULL
 ) STRICT;
@@ -48,6 +49,7 @@ CREATE TABLE activation_segments (
 CREATE TABLE activation_index (
   segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
+  -- Empty in the one entry that every record has beside those by name.
   name TEXT NOT NULL,
   start INTEGER NOT NULL,
   seq INTEGER NOT NULL,

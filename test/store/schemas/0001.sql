@@ -25,13 +25,14 @@ CREATE TABLE activations (
   id TEXT NOT NULL,
   namespace TEXT NOT NULL,
   start INTEGER NOT NULL,
-  -- The names under which it is indexed, as a JSON array: the empty one, and those that filters find it by.
-  names TEXT NOT NULL,
+  -- By which filters find it; and by which, too, when it ran through a binding of another name.
+  name TEXT NOT NULL,
+  bound_name TEXT,
   summary TEXT NOT NULL,
   details TEXT NOT NULL
 ) STRICT;
-INSERT INTO activations VALUES(1,'018bcfe5680000000000000000000001','guest',1700000000000,'["","hello"]','{"activationId":"018bcfe5680000000000000000000001","annotations":[{"key":"path","value":"guest/hello"},{"key":"waitTime","value":3},{"key":"kind","value":"nodejs:20"},{"key":"timeout","value":false},{"key":"limits","value":{"concurrency":1,"logs":10,"memory":256,"timeout":60000}}],"duration":12,"end":1700000000012,"name":"hello","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
-INSERT INTO activations VALUES(2,'018bcfe5680000000000000000000002','guest',1700000000000,'["","things/packaged"]','{"activationId":"018bcfe5680000000000000000000002","annotations":[{"key":"path","value":"guest/things/packaged"}],"duration":12,"end":1700000000012,"name":"packaged","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
+INSERT INTO activations VALUES(1,'018bcfe5680000000000000000000001','guest',1700000000000,'hello',NULL,'{"activationId":"018bcfe5680000000000000000000001","annotations":[{"key":"path","value":"guest/hello"},{"key":"waitTime","value":3},{"key":"kind","value":"nodejs:20"},{"key":"timeout","value":false},{"key":"limits","value":{"concurrency":1,"logs":10,"memory":256,"timeout":60000}}],"duration":12,"end":1700000000012,"name":"hello","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
+INSERT INTO activations VALUES(2,'018bcfe5680000000000000000000002','guest',1700000000000,'things/packaged',NULL,'{"activationId":"018bcfe5680000000000000000000002","annotations":[{"key":"path","value":"guest/things/packaged"}],"duration":12,"end":1700000000012,"name":"packaged","namespace":"guest","publish":false,"start":1700000000000,"statusCode":0,"version":"0.0.1"}','{"duration":12,"result":{"ok":true},"size":11,"subject":"guest"}');
 CREATE TABLE activation_logs (
   seq INTEGER PRIMARY KEY,
   logs TEXT NOT NULL
@@ -48,6 +49,7 @@ CREATE TABLE activation_segments (
 CREATE TABLE activation_index (
   segment INTEGER NOT NULL,
   namespace TEXT NOT NULL,
+  -- Empty in the one entry that every record has beside those by name.
   name TEXT NOT NULL,
   start INTEGER NOT NULL,
   seq INTEGER NOT NULL,
