@@ -21,6 +21,7 @@ export { OpenWhiskError, startOpenWhisk } from './index.ts'
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
   // A reader that went away (`| head`) is no reason to die with a stack.
   process.stdout.on('error', () => process.exit(0))
+  process.stderr.on('error', () => {})
   try {
     await createProgram().parseAsync(admin.spellOutNamespace(argv))
   } catch (error) {

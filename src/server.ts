@@ -127,13 +127,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       removeLeftovers(drivers, log)
     })
     const close = async (): Promise<CloseReport> => {
+      forget()
       retention.close()
       const stopping = application.close()
       await Promise.all([listener.close(stopping), gateway?.close(stopping)])
       const report = await stopping
       await Promise.all(drivers.factories.map(factory => factory.close()))
       state.close()
-      forget()
       return report
     }
     return {

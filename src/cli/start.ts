@@ -5,6 +5,7 @@ import { flagOf, printConfig, type ResolvedConfig, resolveConfig } from '../conf
 import { type ConfigKey, JAR_FLAGS, OPTIONS, type Option } from '../config-options.ts'
 import { unknownName } from '../config-values.ts'
 import { ExitError } from '../errors.ts'
+import { PortTaken } from '../listen.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { VERSION } from '../version.ts'
@@ -15,6 +16,8 @@ import { createPaint, print, wantsColor } from './terminal.ts'
 const DUPLICATE_SIGNAL_MS = 300
 /** How many ports after the default one are tried when it is busy. */
 const NEXT_PORTS = 10
+/** How long a stopped server may take to let go of everything. */
+const LINGER_MS = 1000
 
 export function register(program: Command): void {
   const start = program.command('start', { isDefault: true }).description('serve the OpenWhisk API')
@@ -92,24 +95,44 @@ async function run(given: Record<string, unknown>): Promise<void> {
     log.info(`${resolved.jarFlags.join(', ')}: accepted, but without meaning here; everything is in this one process`)
   }
   const signals = watchSignals()
+  watchFailures(log)
   const server = await startOnSomePort(resolved, log)
   announce(server, resolved, log)
   const signal = await signals.first
   await stop(server, signal, resolved, log)
   log.close()
   process.exitCode = 0
+  // Nothing should be left that keeps the process; nothing may.
+  setTimeout(() => process.exit(0), LINGER_MS).unref()
 }
 
-/** Where the default port is busy and a person is there to read it, the next free one will do. */
+/** A bug in work that nobody waits for ends up in the log; one that left things half done ends the server. */
+function watchFailures(log: Logger): void {
+  process.on('unhandledRejection', error => log.error('a promise was rejected and nobody cared', { error }))
+  process.on('uncaughtException', error => {
+    log.error('the server fails', { error })
+    process.exit(1)
+  })
+}
+
+/** Where a default port is busy and a person is there to read it, another one will do. */
 async function startOnSomePort({ config, origins }: ResolvedConfig, log: Logger): Promise<RunningServer> {
-  const flexible = origins.port === 'default' && process.stdout.isTTY === true
-  for (let port = config.port; ; port++) {
+  const watched = process.stdout.isTTY === true
+  const last = origins.port === 'default' && watched ? config.port + NEXT_PORTS : config.port
+  let { port, apiGwPort } = config
+  for (;;) {
     try {
-      return await startServer({ ...config, port }, { log })
+      return await startServer({ ...config, port, apiGwPort }, { log })
     } catch (error) {
-      const busy = error instanceof ExitError && error.exitCode === 4
-      if (!busy || !flexible || port === config.port + NEXT_PORTS) throw error
-      log.warn(`port ${port} is taken; trying ${port + 1}`)
+      const taken = error instanceof ExitError && error.cause instanceof PortTaken ? error.cause.port : undefined
+      if (taken !== undefined && taken === port && port < last) {
+        log.warn(`port ${port} is taken; trying ${++port}`)
+        // As with a port that was asked for: the gateway's is any free one then.
+        if (origins.apiGwPort === 'default') apiGwPort = 0
+      } else if (taken !== undefined && taken === apiGwPort && origins.apiGwPort === 'default' && watched) {
+        log.warn(`port ${apiGwPort} is taken; the API gateway gets any free one`)
+        apiGwPort = 0
+      } else throw error
     }
   }
 }
