@@ -32,6 +32,8 @@ export class Observer {
   readonly #log: Logger
   readonly #events: EventBus
   readonly #metrics: EngineMetrics
+  /** What is told when the answers of this turn are on their way. */
+  #later: (() => void)[] = []
 
   constructor(options: ObserverOptions) {
     this.#clock = options.clock
@@ -50,7 +52,8 @@ export class Observer {
   }
 
   started(run: Run, proxy: ContainerProxy): void {
-    this.#metrics.containerStarted(run.label ?? 'cold', run.namespace, run.action)
+    const { action, namespace, label = 'cold' } = run
+    this.#defer(() => this.#metrics.containerStarted(label, namespace, action))
     if (!this.#events.active) return
     const container = proxy.container?.name
     this.#emit(run, { type: 'activation.started', at: this.#clock.now(), container, start: run.startKind })
@@ -83,7 +86,10 @@ export class Observer {
   /** An activation has its record, and its logs if it has any. */
   ended(record: WhiskActivation, identity: Identity, transid: string, start?: string, phases?: Phases): void {
     const kind = annotation(record, 'kind')
-    this.#metrics.activationEnded(record, phases)
+    this.#defer(() => {
+      this.#metrics.activationEnded(record, phases)
+      if (this.#log.enabled('info')) this.#line(record, transid, start, phases)
+    })
     if (this.#events.active) {
       this.#events.emit({
         type: 'activation.ended',
@@ -107,7 +113,6 @@ export class Observer {
         ...(start === undefined ? {} : { start }),
       })
     }
-    if (this.#log.enabled('info')) this.#line(record, transid, start, phases)
   }
 
   container(type: WhiskEvent['type'], proxy: ContainerProxy): void {
@@ -119,6 +124,17 @@ export class Observer {
       kind: proxy.kind,
       ...(proxy.namespace === undefined ? {} : { namespace: proxy.namespace }),
       ...(proxy.action === undefined ? {} : { action: profileOf(proxy.action).id }),
+    })
+  }
+
+  /** Metrics and log lines are no part of anybody's waiting time: they follow the answers that the commit releases. */
+  #defer(tell: () => void): void {
+    this.#later.push(tell)
+    if (this.#later.length > 1) return
+    setImmediate(() => {
+      const all = this.#later
+      this.#later = []
+      for (const next of all) next()
     })
   }
 

@@ -330,6 +330,7 @@ describe('what is told', () => {
     put(code('hello', HELLO))
     const { activationId } = await run('guest/hello')
     await run('guest/hello')
+    await eventually(() => lines.length === 2)
     expect(lines[0]).toBe(
       `activation ${activationId} of guest/hello: success, cold, wait 0 ms, init 0 ms, run 0 ms, logs 0 ms`,
     )
