@@ -1,6 +1,8 @@
 // The published API: a server inside the caller's process, with what tests need of it.
 
 import { resolveConfig } from './config.ts'
+import { OPTIONS } from './config-options.ts'
+import { unknownName } from './config-values.ts'
 import { ExitError, WhiskError } from './errors.ts'
 import type { EventBus, WhiskEvent } from './events.ts'
 import { createLogger, silentLogger } from './log.ts'
@@ -26,6 +28,8 @@ const FAILURES = { 2: 'USAGE', 3: 'DATA_DIRECTORY', 4: 'PORT_TAKEN', 5: 'DRIVER'
  */
 export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<OpenWhisk> {
   const { log: write, store, configFile, ...given } = options
+  const unknown = Object.keys(given).find(key => !Object.hasOwn(OPTIONS, key))
+  if (unknown !== undefined) throw new OpenWhiskError('USAGE', unknownName('option', unknown, Object.keys(OPTIONS)))
   const ephemeral = store === undefined ? given.dataDir === undefined : store === 'memory'
   try {
     const { config } = resolveConfig({ given: { port: 0, apiGwPort: 0, ...given, ephemeral }, configFile })

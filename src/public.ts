@@ -54,6 +54,7 @@ export interface OpenWhiskOptions {
   clock?: 'real' | 'virtual'
   seed?: number
   logLevel?: 'debug' | 'info' | 'warn' | 'error'
+  logFormat?: 'pretty' | 'json'
   /** Further accounts: `{ namespace: 'uuid:key' }`. */
   users?: { [namespace: string]: string }
 }

@@ -35,10 +35,15 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
     color: wantsColor(process.stderr),
   })
   const forwards = new Map<NodeJS.Signals, () => void>()
-  // A signal is the command's to act on; the server stops after it.
+  // A signal is the command's to act on; the server stops after it. One that comes too early keeps it from starting.
   let child: ReturnType<typeof spawn> | undefined
+  let early: NodeJS.Signals | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const forward = () => child?.kill(signal)
+    const forward = () => {
+      if (child === undefined) early = signal
+      // A terminal sends Ctrl-C to the command too; twice might mean more than once.
+      else if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    }
     process.on(signal, forward)
     forwards.set(signal, forward)
   }
@@ -53,6 +58,10 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
       { log },
     )
     try {
+      if (early !== undefined) {
+        process.exitCode = signalCode(early)
+        return
+      }
       const properties = join(folder, 'wskprops')
       writeFileSync(properties, `APIHOST=${server.url}\nAUTH=${server.auth}\n`, { mode: 0o600 })
       child = spawn(command[0] ?? '', command.slice(1), {
@@ -84,11 +93,13 @@ const environment = (server: RunningServer, properties: string) => ({
   ...(server.gateway !== undefined && { OPENWHISK_GATEWAY: server.gateway }),
 })
 
+const signalCode = (signal: NodeJS.Signals | null) => 128 + (signal ? (constants.signals[signal] ?? 0) : 0)
+
 /** The command's own exit code; 128 and the signal's number when one ended it, as shells do. */
 function exitCode(child: ReturnType<typeof spawn>, command: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('error', error => reject(new ExitError(1, `cannot run ${command}: ${error.message}`, { cause: error })))
-    child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 0) : 0)))
+    child.on('exit', (code, signal) => resolve(code ?? signalCode(signal)))
   })
 }
 

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { ExitError } from '../errors.ts'
+import type { WhiskEvent } from '../events.ts'
 import { control, requireServer } from './find-server.ts'
 import { choiceOf } from './status.ts'
 import { followEvents } from './stream.ts'
@@ -30,6 +31,7 @@ export function register(program: Command): void {
 
 interface PastActivation {
   name: string
+  activationId: string
   logs: string[]
 }
 
@@ -41,11 +43,29 @@ async function logs(action: string | undefined, options: Options): Promise<void>
   const name = absolute ? absolute.slice(1).join('/') : action
   const paint = createPaint(wantsColor(process.stdout))
   const query = new URLSearchParams({ namespace, limit: options.limit, ...(name && { name }) })
-  const past = (await control(server, 'GET', `/logs?${query}`)) as PastActivation[]
-  for (const { name, logs } of past) for (const line of logs) print(`${paint.dim(name)} ${line}`)
-  if (!options.follow) return
-  await followEvents(server, { type: 'activation.log', namespace, action: name }, ({ at, action, stream, line }) => {
+  const printPast = async () => {
+    const past = (await control(server, 'GET', `/logs?${query}`)) as PastActivation[]
+    for (const { name, logs } of past) for (const line of logs) print(`${paint.dim(name)} ${line}`)
+    return past
+  }
+  if (!options.follow) {
+    await printPast()
+    return
+  }
+  const printLine = ({ at, action, stream, line }: WhiskEvent) => {
     const text = `${new Date(at).toISOString()} ${stream}: ${line}`
     print(`${paint.dim(action?.split('/').slice(1).join('/') ?? '')} ${stream === 'stderr' ? paint.red(text) : text}`)
-  })
+  }
+  // What comes while the past is read waits, so that nothing is missed, and is dropped where the past has it already.
+  let waiting: WhiskEvent[] | undefined = []
+  await followEvents(
+    server,
+    { type: 'activation.log', namespace, action: name },
+    event => (waiting ? waiting.push(event) : printLine(event)),
+    async () => {
+      const printed = new Set((await printPast()).map(({ activationId }) => activationId))
+      for (const event of waiting ?? []) if (!printed.has(event.activationId ?? '')) printLine(event)
+      waiting = undefined
+    },
+  )
 }

@@ -4,11 +4,15 @@ import { ExitError } from '../errors.ts'
 import type { WhiskEvent } from '../events.ts'
 import type { RunFile } from '../run-file.ts'
 
-/** Calls `onEvent` for each event until the server ends the stream. Fails with ExitError 1 when it does not answer. */
+/**
+ * Calls `onEvent` for each event until the server ends the stream, and `onOpen` once when no later event can be missed.
+ * Fails with ExitError 1 when it does not answer, or when `onOpen` fails.
+ */
 export async function followEvents(
   server: RunFile,
   filter: Readonly<Record<string, string | undefined>>,
   onEvent: (event: WhiskEvent) => void,
+  onOpen: () => Promise<void> = async () => {},
 ): Promise<void> {
   const { request } = await (server.url.startsWith('https:') ? import('node:https') : import('node:http'))
   const url = new URL('/_control/v1/events', server.url)
@@ -25,6 +29,8 @@ export async function followEvents(
         return
       }
       response.setEncoding('utf8')
+      // The server's first bytes say that it has subscribed.
+      response.once('data', () => onOpen().catch(reject))
       let rest = ''
       response.on('data', (chunk: string) => {
         const lines = (rest + chunk).split('\n')

@@ -19,7 +19,7 @@ function toFilter(c: Context<Env>): (event: WhiskEvent) => boolean {
   return event =>
     (!types || types.some(type => event.type === type || event.type.startsWith(`${type}.`))) &&
     (!namespace || event.namespace === namespace) &&
-    (!action || event.action === action || event.action?.endsWith(`/${action}`) === true) &&
+    (!action || event.action === action || event.action?.slice(event.action.indexOf('/') + 1) === action) &&
     (!activationId || event.activationId === activationId)
 }
 

@@ -37,11 +37,13 @@ export interface SpawnOptions {
   cwd: string
   args?: readonly string[]
   env?: NodeJS.ProcessEnv
+  /** For its standard input, which is empty otherwise. */
+  input?: string
 }
 
 /** The command line as a process, with run files, home folder and working directory of its own. */
-export function spawnCommand({ cwd, args = [], env }: SpawnOptions): ChildProcess {
-  return spawn(process.execPath, [BIN, ...args], {
+export function spawnCommand({ cwd, args = [], env, input }: SpawnOptions): ChildProcess {
+  const child = spawn(process.execPath, [BIN, ...args], {
     cwd,
     env: {
       ...process.env,
@@ -51,8 +53,10 @@ export function spawnCommand({ cwd, args = [], env }: SpawnOptions): ChildProces
       FORCE_COLOR: undefined,
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  child.stdin?.end(input)
+  return child
 }
 
 /** Runs a command to its end. */
