@@ -50,16 +50,17 @@ export interface OpenLogger extends Logger {
 export function createLogger(options: LogOptions = {}): OpenLogger {
   const threshold = LOG_LEVELS.indexOf(options.level ?? 'info')
   const fd = options.file === undefined ? undefined : openSync(options.file, 'a', 0o600)
-  const write =
-    fd !== undefined
-      ? (text: string) => void writeSync(fd, text)
-      : (options.write ?? ((text: string) => void process.stderr.write(text)))
+  const sink = fd !== undefined ? toFile(fd) : (options.write ?? toStderr)
+  const batch = createBatch(sink)
   const format =
     options.format === 'json' ? jsonLine : prettyLine.bind(undefined, fd === undefined && options.color === true)
   const writer = (level: LogLevel) =>
     LOG_LEVELS.indexOf(level) < threshold
       ? () => {}
-      : (message: string, fields?: LogFields) => write(`${format(level, message, fields)}\n`)
+      : (message: string, fields?: LogFields) => {
+          batch.add(`${format(level, message, fields)}\n`)
+          if (level === 'error') batch.flush()
+        }
   return {
     debug: writer('debug'),
     info: writer('info'),
@@ -67,7 +68,36 @@ export function createLogger(options: LogOptions = {}): OpenLogger {
     error: writer('error'),
     enabled: level => LOG_LEVELS.indexOf(level) >= threshold,
     close: () => {
+      batch.close()
       if (fd !== undefined) closeSync(fd)
+    },
+  }
+}
+
+const toStderr = (text: string) => void process.stderr.write(text)
+const toFile = (fd: number) => (text: string) => void writeSync(fd, text)
+
+/** Gathers the lines of one turn of the event loop: a write for each would cost a busy server more than the lines. */
+function createBatch(sink: (text: string) => void) {
+  let pending = ''
+  let closed = false
+  const flush = () => {
+    const text = pending
+    pending = ''
+    if (text !== '') sink(text)
+  }
+  process.once('exit', flush)
+  return {
+    add(line: string) {
+      if (closed) return
+      if (pending === '') setImmediate(flush)
+      pending += line
+    },
+    flush,
+    close() {
+      flush()
+      closed = true
+      process.removeListener('exit', flush)
     },
   }
 }
