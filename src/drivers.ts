@@ -3,6 +3,7 @@
 import type { Config } from './config.ts'
 import type { ContainerFactory } from './container/container.ts'
 import { processFactory } from './container/process.ts'
+import { embedded } from './embedded/embedded.ts'
 import { ExitError } from './errors.ts'
 import type { Logger } from './log.ts'
 
@@ -75,5 +76,6 @@ function openProcessFactory(config: Config, context: DriverContext): ContainerFa
     python: config.python,
     apiHost: () => context.apiHost(LOOPBACK),
     containerEnv: config.containerEnv,
+    ...embedded(),
   })
 }

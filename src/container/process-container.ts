@@ -10,6 +10,7 @@ import { exceededMeanwhile, type MemoryWatch, type Watched } from './memory-watc
 import type { RuntimeCommand } from './process-runtimes.ts'
 import { groupMembers, kill, processesWithEnvironment } from './process-table.ts'
 import { type ContainerFolder, markOf } from './run-folder.ts'
+import { hasShell, SHELL } from './shell.ts'
 
 export interface ProcessSpec {
   id: string
@@ -35,7 +36,8 @@ const GROUP_POLL_MS = 5
 /** Where nobody reaps orphans, their zombies would keep a group in existence for good. */
 const GROUP_WAIT_MS = 250
 // OpenWhisk: containers run with `--ulimit nofile=1024:1024`. Node.js raises its soft limit to the hard one, so both.
-const SHELL = ['/bin/sh', '-c', 'ulimit -c 0; ulimit -n 1024 2>/dev/null; exec "$@"', 'sh'] as const
+// Without a shell they go without: Node.js itself cannot set limits.
+const LIMITED = [SHELL, '-c', 'ulimit -c 0; ulimit -n 1024 2>/dev/null; exec "$@"', 'sh'] as const
 
 interface Started {
   child: ChildProcess
@@ -44,9 +46,9 @@ interface Started {
 }
 
 const spawnRuntime = (spec: ProcessSpec): Started => {
-  const [shell, ...args] = SHELL
   const { command, moreArguments } = spec.runtime
-  const child = spawn(shell, [...args, ...command, spec.folder.socket, ...moreArguments], {
+  const [program = '', ...args] = [...(hasShell() ? LIMITED : []), ...command]
+  const child = spawn(program, [...args, spec.folder.socket, ...moreArguments], {
     cwd: spec.folder.work,
     env: spec.env,
     // A group of its own, which can be killed as a whole and does not see the terminal's Ctrl-C.

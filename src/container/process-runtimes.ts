@@ -6,14 +6,17 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ContainerError } from './container.ts'
+import type { WatchdogProgram } from './watchdog.ts'
 
 export interface RuntimeOptions {
   /** The Node.js to run a kind on, e.g. `{ 'nodejs:18': '/opt/node18/bin/node' }`; this one unless told. */
   nodePaths?: Readonly<Record<string, string>>
   /** The Python 3 of all Python kinds: a command or a path; `python3` unless told. */
   python?: string
-  /** Where the runtime proxies are, and in `node_modules` what the reference's image preinstalls. */
-  runtimeDir?: string
+  /** Where the runtime proxies are, and in `node_modules` what the reference's image preinstalls; a function is asked once. */
+  runtimeDir?: string | (() => string)
+  /** What `process.execPath` needs in its environment to be a Node.js, where it is another program. */
+  nodeEnv?: Readonly<Record<string, string>>
 }
 
 /** What starts a runtime proxy. */
@@ -21,6 +24,7 @@ export interface RuntimeCommand {
   /** The command line up to the socket that the proxy is to listen on, and what follows that. */
   command: readonly string[]
   moreArguments: readonly string[]
+  env: Readonly<Record<string, string>>
   /** The node_modules that the code finds. */
   modules: string | undefined
   /** What the runtime answers when the memory limit ended the action but not the runtime itself. */
@@ -31,6 +35,8 @@ export interface ProcessRuntimes {
   supports(kind: string): boolean
   /** `cacheDir` may hold what speeds up later starts. Fails with ContainerError. */
   commandFor(kind: string, cacheDir: () => string): Promise<RuntimeCommand>
+  /** What the watchdog is where there is no shell. */
+  watchdogProgram(): WatchdogProgram
 }
 
 const NODE_KIND = /^nodejs:/
@@ -80,7 +86,9 @@ const resolvePython = async (command: string): Promise<string> => {
 /** Looks for programs only when they are asked for. */
 export const createRuntimes = (options: RuntimeOptions): ProcessRuntimes => {
   const python = options.python ?? 'python3'
-  const runtimeDir = options.runtimeDir ?? findRuntimeDir()
+  const { nodePaths = {}, nodeEnv = {}, runtimeDir: given = findRuntimeDir } = options
+  let found: string | undefined
+  const runtimeDir = () => (found ??= typeof given === 'string' ? given : given())
   let modules: { path: string | undefined } | undefined
   let hasPython: boolean | undefined
   let interpreter: Promise<string> | undefined
@@ -95,17 +103,20 @@ export const createRuntimes = (options: RuntimeOptions): ProcessRuntimes => {
     },
     async commandFor(kind, cacheDir) {
       if (NODE_KIND.test(kind)) {
-        modules ??= { path: findModules(runtimeDir) }
-        const command = [options.nodePaths?.[kind] ?? process.execPath, '--expose-gc', join(runtimeDir, 'nodejs.cjs')]
-        return { command, moreArguments: [], modules: modules.path, exhaustedAnswer: undefined }
+        modules ??= { path: findModules(runtimeDir()) }
+        const command = [nodePaths[kind] ?? process.execPath, '--expose-gc', join(runtimeDir(), 'nodejs.cjs')]
+        const env = kind in nodePaths ? {} : nodeEnv
+        return { command, moreArguments: [], env, modules: modules.path, exhaustedAnswer: undefined }
       }
       interpreter ??= resolvePython(python)
       return {
-        command: [await interpreter, join(runtimeDir, 'python.py')],
+        command: [await interpreter, join(runtimeDir(), 'python.py')],
         moreArguments: [cacheDir()],
+        env: {},
         modules: undefined,
         exhaustedAnswer: PYTHON_EXHAUSTED,
       }
     },
+    watchdogProgram: () => ({ command: [process.execPath, join(runtimeDir(), 'watchdog.cjs')], env: nodeEnv }),
   }
 }

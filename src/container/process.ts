@@ -16,6 +16,7 @@ import { createMemoryWatch } from './memory-watch.ts'
 import { startProcessContainer } from './process-container.ts'
 import { createRuntimes, type ProcessRuntimes, type RuntimeOptions } from './process-runtimes.ts'
 import { type ContainerFolder, newContainerId, openRunFolder, type RunFolder, removeLeftovers } from './run-folder.ts'
+import { hasShell } from './shell.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
 export interface ProcessFactoryOptions extends FactoryOptions, RuntimeOptions {
@@ -77,7 +78,7 @@ export const processFactory = (options: ProcessFactoryOptions): ContainerFactory
     if (closed) throw stopping()
     if (!opened) {
       const folder = openRunFolder(tmpDir)
-      opened = { folder, watchdog: startWatchdog(folder.path) }
+      opened = { folder, watchdog: startWatchdog(folder.path, hasShell() ? undefined : runtimes.watchdogProgram()) }
     }
     return opened
   }
@@ -96,7 +97,7 @@ export const processFactory = (options: ProcessFactoryOptions): ContainerFactory
       folder: place,
       clock: options.clock ?? realClock,
       memory,
-      env: environmentOf(options, request, place),
+      env: { ...environmentOf(options, request, place), ...runtime.env },
       onStarted(group) {
         watchdog.add(group)
         folder.record(place, group)

@@ -2,6 +2,7 @@
 // server's containers left behind. It needs nothing of them, so a busy loop cannot keep it from that.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { SHELL } from './shell.ts'
 
 export interface Watchdog {
   /** From now on the process group ends with this server. */
@@ -32,8 +33,18 @@ if [ -d /proc/self ]; then
 fi
 rm -rf "$1"`
 
-/** Starts the watchdog of the containers whose folders are in `folder`; it is started again should it end early. */
-export const startWatchdog = (folder: string): Watchdog => {
+/** The same for Node.js (runtime/watchdog.cjs): for machines without a shell, at forty times the memory. */
+export interface WatchdogProgram {
+  command: readonly string[]
+  env: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts the watchdog of the containers whose folders are in `folder`, a shell's unless told; it is started again should
+ * it end early.
+ */
+export const startWatchdog = (folder: string, other?: WatchdogProgram): Watchdog => {
+  const [program = '', ...args] = other?.command ?? [SHELL, '-c', SCRIPT, 'openwhisk-watchdog']
   const groups = new Set<number>()
   let closed = false
   let child: ChildProcess | undefined
@@ -43,11 +54,11 @@ export const startWatchdog = (folder: string): Watchdog => {
   }
 
   const start = () => {
-    const started = spawn('/bin/sh', ['-c', SCRIPT, 'openwhisk-watchdog', folder], {
+    const started = spawn(program, [...args, folder], {
       // A group of its own: what is sent to the server's group, Ctrl-C for one, does not reach it.
       detached: true,
       cwd: '/',
-      env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', ...other?.env },
       stdio: ['pipe', 'ignore', 'ignore'],
     })
     child = started
