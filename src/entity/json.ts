@@ -51,6 +51,22 @@ export function stringify(value: JsonValue): string {
 /** As JSON.stringify writes it: an escape, which an even number of backslashes may precede. */
 const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g
 
+/** Prints compactly, with keys in the order they have: for texts that only `parseJson` reads, and faster. */
+export function stringifyUnsorted(value: JsonValue): string {
+  return holdsJsonNumber(value) ? print(value) : JSON.stringify(value)
+}
+
+function holdsJsonNumber(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (isJsonArray(value)) return value.some(holdsJsonNumber)
+  if (value instanceof JsonNumber) return true
+  for (const key in value) {
+    const member = value[key]
+    if (member !== undefined && holdsJsonNumber(member)) return true
+  }
+  return false
+}
+
 /** True when JSON.stringify gives the text that `print` gives. */
 function printsSorted(value: JsonValue): boolean {
   if (typeof value === 'number') return isPlain(value)

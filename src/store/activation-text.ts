@@ -1,7 +1,7 @@
 // The stored form of an activation record: its summary as the API shows it, and the rest.
 
 import { type ActivationStatusCode, activationSummary, type WhiskActivation } from '../entity/activation.ts'
-import { isJsonObject, type JsonValue, parseJson, stringify } from '../entity/json.ts'
+import { isJsonObject, type JsonValue, parseJson, stringify, stringifyUnsorted } from '../entity/json.ts'
 
 export interface ActivationText {
   readonly summary: string
@@ -20,7 +20,7 @@ export function encodeActivation(record: WhiskActivation): ActivationText {
   details.subject = subject
   return {
     summary: stringify(activationSummary(record)),
-    details: stringify(details),
+    details: stringifyUnsorted(details),
     logs: logs.length > 0 ? JSON.stringify(logs) : null,
   }
 }

@@ -1,6 +1,6 @@
 // The mirror of the in-memory queue.
 
-import { isJsonObject, type JsonObject, parseJson, stringify } from '../entity/json.ts'
+import { isJsonObject, type JsonObject, parseJson, stringifyUnsorted } from '../entity/json.ts'
 import type { Connection } from './connection.ts'
 import type { QueuedActivation, QueueStore } from './store.ts'
 
@@ -78,7 +78,7 @@ export function queueStore(connection: Connection): Queue {
   return {
     put(entry) {
       const { activationId: id, identity, state } = entry
-      const text = stringify(toDocument(entry))
+      const text = stringifyUnsorted(toDocument(entry))
       remove(id)
       const { lastInsertRowid } = connection.write(() =>
         sql.put.run({ id, namespace: identity.namespace.name, entry: text }),

@@ -147,13 +147,19 @@ const inserts = async () => ({
 
 const sample = async (title, count, run) => {
   const samples = []
+  const busy = []
   for (let n = 0; n < count; n++) {
+    const cpu = process.cpuUsage()
     const from = performance.now()
     run(n)
     samples.push(performance.now() - from)
+    const { user, system } = process.cpuUsage(cpu)
+    busy.push((user + system) / 1000)
     if (n % 50 === 0) await turn()
   }
+  // On a busy machine the second line is the one to look at.
   show(title, samples)
+  show('    processor time', busy)
 }
 const span = () => RECORDS * 10
 const name = () => `${random(5) === 0 ? 'tools/' : ''}action${random(100)}`

@@ -7,6 +7,7 @@ import {
   numberOf,
   parseJson,
   stringify,
+  stringifyUnsorted,
   truthy,
 } from '../../src/entity/json.ts'
 
@@ -224,6 +225,27 @@ describe('generated texts', () => {
         const value = parseJson(literal)
         expect(numberOf(value)).toBeCloseTo(Number(literal), 10)
         expect(stringify(parseJson(stringify(value)))).toBe(stringify(value))
+      }),
+    )
+  })
+})
+
+describe('stringifyUnsorted', () => {
+  it('keeps the order of keys', () => {
+    expect(stringifyUnsorted({ b: 1, a: [true, { d: null, c: 'x' }] })).toBe('{"b":1,"a":[true,{"d":null,"c":"x"}]}')
+  })
+
+  it('keeps numbers as they were written', () => {
+    expect(stringifyUnsorted({ b: [new JsonNumber('1.0')], a: { c: new JsonNumber('1E+3') } })).toBe(
+      '{"a":{"c":1E+3},"b":[1.0]}',
+    )
+  })
+
+  it('gives what parses to the same', () => {
+    fc.assert(
+      fc.property(fc.json(), text => {
+        const value = parseJson(text)
+        expect(stringify(parseJson(stringifyUnsorted(value)))).toBe(stringify(value))
       }),
     )
   })

@@ -117,7 +117,7 @@ describe('the index of activations', () => {
           connection.close()
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 })

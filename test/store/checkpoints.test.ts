@@ -148,7 +148,7 @@ describe('rollback', () => {
         }
         store.close()
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     )
   })
 })
