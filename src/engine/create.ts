@@ -87,7 +87,7 @@ export interface EngineStatus {
 }
 
 export interface Engine extends Invoker {
-  /** Begins to keep stem cells and continues what a former server left. */
+  /** Begins to keep stem cells, and continues what a former server left unless `recover` did. */
   start(): void
   /** Retires the containers of an action (`ns/[pkg/]name`), or all of them; returns how many. */
   recycle(fqn?: string): Promise<number>
@@ -155,7 +155,11 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
   })
   const invocations: Invocations = new Invocations({ ...shared, runtimes: manifest, pool, systemActions, composites })
   const triggers = { ...shared, invoke: invocations.invoke.bind(invocations) }
+  let recovered = false
+  /** Once: what it takes up is in the queue mirror still. */
   const recover = () => {
+    if (recovered) return
+    recovered = true
     recoverQueue({ store, clock, log, records, resubmit: run => invocations.resubmit(run) })
   }
 

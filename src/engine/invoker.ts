@@ -68,7 +68,7 @@ export interface Invoker {
   settled(ids: readonly ActivationId[]): Promise<void> | undefined
   /** The same for all of a namespace that have ended but are not complete. */
   settledNamespace(namespace: string): Promise<void> | undefined
-  /** Reads the queue mirror and continues what a former server left (`cli.md`, Durability). */
+  /** Reads the queue mirror and continues what a former server left; the second time it does nothing. */
   recover(): void
   /** Containers of these entities retire once their running activations ended. */
   entitiesChanged(ids: readonly string[]): void

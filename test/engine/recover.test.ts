@@ -122,6 +122,22 @@ describe('after a crash', () => {
     }
   })
 
+  it('takes up what was left once only', async () => {
+    const crashed = testEngine({ userMemoryMb: 256 })
+    hang(crashed)
+    crashed.put(ECHO)
+    for (let n = 0; n < 3; n++) crashed.invoke('guest/echo', { n }, { blocking: false })
+    const { store } = remainsOf(crashed)
+    const test = testEngine({ store })
+    test.engine.recover()
+    test.engine.start()
+    await eventually(() => store.queue.all().length === 0)
+    expect(test.factory.made.flatMap(({ runs }) => runs)).toHaveLength(2)
+    expect(test.lines.filter(line => line.startsWith('recovered'))).toEqual([
+      'recovered 2 queued activations; 1 had been interrupted',
+    ])
+  })
+
   it('takes back what was accepted even where the queue is full', async () => {
     const crashed = testEngine({ userMemoryMb: 256 })
     hang(crashed)
