@@ -94,7 +94,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       builtins: builtinFactory(new Map([...system.handlers, ...gateway.handlers])),
       manifest,
       limits,
-      clock: waits,
+      clock,
       log,
       events,
       metrics: metrics.engine,

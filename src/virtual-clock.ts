@@ -22,8 +22,8 @@ export interface HoldingClock extends VirtualClock {
 export const isVirtual = (clock: object): clock is HoldingClock => 'advance' in clock && 'hold' in clock
 
 /**
- * For what happens on this machine whatever the virtual time is: containers that age, answers that are waited for. It
- * shows this clock's time, but its timers go off in real time, so that moving the clock ends no action and no container.
+ * For what takes its time on this machine whatever the virtual time is: answers and logs that are waited for. It shows
+ * this clock's time, but its timers go off in real time, so that moving the clock ends no action.
  */
 export const withRealTimers = (clock: Clock): Clock =>
   isVirtual(clock) ? { now: () => clock.now(), setTimeout: realClock.setTimeout } : clock

@@ -13,6 +13,7 @@ import type { ExecManifest } from '../entity/manifest.ts'
 import type { EventBus } from '../events.ts'
 import type { Logger } from '../log.ts'
 import type { Store } from '../store/store.ts'
+import { withRealTimers } from '../virtual-clock.ts'
 import { type CloseReport, closeEngine } from './close.ts'
 import { Composites } from './composites.ts'
 import { Drivers } from './drivers.ts'
@@ -98,7 +99,9 @@ export interface Engine extends Invoker {
 
 export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engine {
   const { store, clock, log, metrics, limits, manifest } = deps
-  const records = new Records(store, clock)
+  // Containers age, and stem cells expire, by the server's clock; whoever waits for a run waits in real time.
+  const waits = withRealTimers(clock)
+  const records = new Records(store, waits)
   const observer = new Observer({ clock, log, events: deps.events, metrics })
   const drivers = new Drivers({
     factories: deps.factories,
@@ -140,7 +143,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     imageOf: (run: Parameters<typeof execute>[1]) => drivers.imageOf(run.action),
     sentinelled: (run: Parameters<typeof execute>[1]) => drivers.sentinelled(run.action),
   }
-  const shared = { ...deps, records, observer, activationId: deps.activationIds, transid: childTransid }
+  const shared = { ...deps, clock: waits, records, observer, activationId: deps.activationIds, transid: childTransid }
   const systemActions = new SystemActions({
     builtins: deps.builtins,
     clock,
@@ -181,7 +184,8 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     },
     recycle: async fqn => pool.recycle(fqn),
     status: () => statusOf(pool, composites, options.userMemoryMb),
-    close: () => closeEngine({ pool, invocations, composites, systemActions }, { clock, log, store, ...options }),
+    close: () =>
+      closeEngine({ pool, invocations, composites, systemActions }, { clock: waits, log, store, ...options }),
   }
 }
 

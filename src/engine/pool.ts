@@ -23,6 +23,7 @@ import type { WhiskAction } from '../entity/whisk-entity.ts'
 import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
+import { withRealTimers } from '../virtual-clock.ts'
 import { ContainerProxy } from './container-proxy.ts'
 import type { EngineMetrics } from './engine-metrics.ts'
 import type { Disposal } from './execute.ts'
@@ -257,7 +258,7 @@ export class ContainerPool {
     proxy.held += 1
     const held: Held = {
       run,
-      timer: this.#services.clock.setTimeout(() => this.#letGo(proxy, held), LINGER_MS),
+      timer: withRealTimers(this.#services.clock).setTimeout(() => this.#letGo(proxy, held), LINGER_MS),
     }
     const line = this.#held.get(proxy)
     if (line === undefined) this.#held.set(proxy, [held])
