@@ -57,12 +57,16 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
     return [name]
   }
 
-  async function forEach(scope: NamespaceScope, change: (namespace: string) => string[]): Promise<string[]> {
+  /** `change` answers the entities it changed; undefined when it changed nothing, feeds and schedules included. */
+  async function forEach(
+    scope: NamespaceScope,
+    change: (namespace: string) => string[] | undefined,
+  ): Promise<string[]> {
     const namespaces = resolve(scope)
     for (const namespace of namespaces) {
       await idle(namespace)
       const ids = change(namespace)
-      if (ids.length) await restored(namespace, ids)
+      if (ids) await restored(namespace, ids)
     }
     await store.committed()
     return namespaces
@@ -72,7 +76,7 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
     checkpoint: (scope: NamespaceScope, name: string) =>
       forEach(scope, namespace => {
         store.checkpoints.create(name, namespace)
-        return []
+        return undefined
       }),
     rollback: (scope: NamespaceScope, name: string) =>
       forEach(scope, namespace => store.checkpoints.rollback(name, namespace)),
