@@ -1,7 +1,8 @@
 // Where containers are reached, and where they reach this server: decided once, when the driver starts.
 
-import { BlockList, connect, createServer } from 'node:net'
-import { networkInterfaces, release } from 'node:os'
+import { createSocket } from 'node:dgram'
+import { BlockList } from 'node:net'
+import { release } from 'node:os'
 import { ExitError } from '../errors.ts'
 import { type BridgeNetwork, type DockerEngine, EngineError } from './docker-engine.ts'
 import type { EngineHost } from './docker-host.ts'
@@ -18,6 +19,8 @@ export type Addressing = {
 )
 
 const INSIDE = 'host.docker.internal'
+/** A route is asked for with a port, whichever. */
+const ANY_PORT = 9
 
 /**
  * The containers' own addresses when this machine has a foot in their network, else ports published on loopback (or,
@@ -43,7 +46,7 @@ export async function chooseAddressing(
     const there = { type: 'published', bindTo: '127.0.0.1', reachAt: '127.0.0.1' } as const
     return { ...there, actionHost: footing ?? INSIDE, hostAddress: footing }
   }
-  const own = await localAddressTowards(remote, host.address.port ?? 0)
+  const own = await ownAddressTowards(remote)
   return { type: 'published', bindTo: '0.0.0.0', reachAt: remote, actionHost: own ?? INSIDE, hostAddress: own }
 }
 
@@ -62,35 +65,28 @@ async function gatewayOf(engine: Pick<DockerEngine, 'gateway'>, network: string)
 async function footIn(network: BridgeNetwork | undefined): Promise<string | undefined> {
   const [base = '', bits] = network?.subnet.split('/') ?? []
   if (!network || !base || bits === undefined) return undefined
-  if (await isOwn(network.gateway)) return network.gateway
+  const own = await ownAddressTowards(network.gateway)
   const subnet = new BlockList()
   subnet.addSubnet(base, Number(bits), 'ipv4')
-  return Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
-    .find(({ family, address }) => family === 'IPv4' && subnet.check(address))?.address
-}
-
-/** Whether this machine can listen at an address. A bridge without containers is down, so no list of interfaces has it. */
-function isOwn(address: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(0, address, () => server.close(() => resolve(true)))
-  })
+  return own !== undefined && subnet.check(own) ? own : undefined
 }
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
-function localAddressTowards(host: string, port: number): Promise<string | undefined> {
+/**
+ * The address that this machine shows to a host; the host's own when that is this machine. Only asks for the route,
+ * so it works too for a bridge that is down because it has no containers yet; sends nothing.
+ */
+function ownAddressTowards(host: string): Promise<string | undefined> {
   return new Promise(resolve => {
-    const socket = connect({ host, port, timeout: 2_000 }, () => {
-      resolve(socket.localAddress)
-      socket.destroy()
-    })
-    socket.on('timeout', () => socket.destroy())
-    socket.on('error', () => resolve(undefined))
-    socket.on('close', () => resolve(undefined))
+    const socket = createSocket('udp4')
+    const end = (address: string | undefined) => {
+      resolve(address)
+      socket.close()
+    }
+    socket.on('error', () => end(undefined))
+    socket.connect(ANY_PORT, host, () => end(socket.address().address))
   })
 }
