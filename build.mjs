@@ -3,10 +3,15 @@
 //   build.mjs - bundle the server into dist/
 //
 // USAGE
-//   node build.mjs [--if-needed] [--meta]
+//   node build.mjs [--if-needed] [--meta] [--binary]
 //
-//   --if-needed   do nothing when dist/ is newer than everything it is made of
+//   --if-needed   do nothing when the output is newer than everything it is made of
 //   --meta        also write dist/meta.json, which https://esbuild.github.io/analyze/ shows
+//   --binary      also make the single executable, for the system and the processor this runs on, of the Node.js this
+//                 runs on. It needs nothing but the shared libraries of that Node.js (on Linux those of glibc and
+//                 libstdc++). On macOS it is signed ad hoc: to hand it on, sign it with a certificate of Apple's
+//                 (codesign --force --options runtime --sign ID) and the entitlements allow-jit and
+//                 disable-library-validation, for it loads the addon that it unpacks.
 //
 // STEPS
 //   1. src/main.ts and all it imports become one CommonJS file. CommonJS, because starting it is measurably quicker
@@ -19,6 +24,8 @@
 //   4. The published API gets its two doors (ES module and CommonJS) into the same bundle, and its declarations, which
 //      tsc makes of src/public.ts.
 //   5. The licences of every bundled package are gathered.
+//   6. For the single executable build/binary.mjs puts the same sources, bundled once more without anything beside
+//      them, into a copy of Node.js.
 //
 // OUTPUT
 //   dist/openwhisk.cjs             the server and its command line; exports main()
@@ -26,8 +33,11 @@
 //   dist/dockerode.cjs             the Docker client
 //   dist/runtime/                  programs that run actions under the process driver
 //   dist/THIRD-PARTY-LICENSES.txt  licences of what is bundled
+//   dist-binary/                   openwhisk-standalone, the single executable, and its THIRD-PARTY-LICENSES.txt. Not
+//                                  in dist/, which is what the npm package has
 //
-// better-sqlite3 is the one package that is not bundled: it is native, and installed as a dependency.
+// better-sqlite3 is the one package that is not bundled: it is native, and installed as a dependency. (The executable
+// has it inside.)
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -37,12 +47,13 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(fileURLToPath(import.meta.url))
 const dist = join(root, 'dist')
 const main = join(dist, 'openwhisk.cjs')
+const binary = join(root, 'dist-binary', 'openwhisk-standalone')
 /** Built here and moved when complete, so that a server that runs finds its files at any time. */
 const building = join(root, `dist-${process.pid}`)
 const flags = new Set(process.argv.slice(2))
 
 for (const flag of flags) {
-  if (['--if-needed', '--meta'].includes(flag)) continue
+  if (['--if-needed', '--meta', '--binary'].includes(flag)) continue
   console.error(`build.mjs: unknown option ${flag}; the top of the file says which there are`)
   process.exit(2)
 }
@@ -71,27 +82,35 @@ const common = {
 process.on('exit', () => rmSync(building, { recursive: true, force: true }))
 mkdirSync(building)
 
+/** The server's own bundle, also as it is in the executable. */
+const server = isBinary => ({
+  ...common,
+  define: {
+    'import.meta.url': '__bundleUrl',
+    'import.meta.dirname': '__dirname',
+    'import.meta.filename': '__filename',
+    'process.env.OPENWHISK_BUILD_VERSION': JSON.stringify(version),
+    'process.env.OPENWHISK_BUILD_TIME': JSON.stringify(new Date().toISOString()),
+    'process.env.OPENWHISK_BUILD_BINARY': isBinary ? '"1"' : 'undefined',
+  },
+  banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
+})
+
+const dockerodeExtras = empty(/^(ssh2|cpu-features|@grpc\/.*|protobufjs.*)$/)
+
 const results = await Promise.all([
   esbuild.build({
-    ...common,
+    ...server(false),
     entryPoints: ['src/main.ts'],
     outfile: join(building, 'openwhisk.cjs'),
     external: ['better-sqlite3'],
-    define: {
-      'import.meta.url': '__bundleUrl',
-      'import.meta.dirname': '__dirname',
-      'import.meta.filename': '__filename',
-      'process.env.OPENWHISK_BUILD_VERSION': JSON.stringify(version),
-      'process.env.OPENWHISK_BUILD_TIME': JSON.stringify(new Date().toISOString()),
-    },
-    banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
     plugins: [besides('dockerode', './dockerode.cjs')],
   }),
   esbuild.build({
     ...common,
     entryPoints: ['dockerode'],
     outfile: join(building, 'dockerode.cjs'),
-    plugins: [empty(/^(ssh2|cpu-features|@grpc\/.*|protobufjs.*)$/)],
+    plugins: [dockerodeExtras],
   }),
   ...runtimePrograms(),
   // What the reference's Node.js images preinstall for actions to require.
@@ -116,6 +135,32 @@ for (const file of ['index.d.ts', 'index.d.mts']) writeFileSync(join(building, f
 replaceDist()
 const kilobytes = Math.round(statSync(main).size / 1024)
 console.log(`dist/ built in ${Date.now() - startedAt} ms (${relative(root, main)}: ${kilobytes} KB)`)
+if (flags.has('--binary')) await buildBinary()
+
+async function buildBinary() {
+  const { makeBinary } = await import('./build/binary.mjs')
+  mkdirSync(building)
+  const bundle = async outfile => {
+    const options = { ...server(true), entryPoints: ['src/binary.ts'], outfile, plugins: [dockerodeExtras, addon()] }
+    return (await esbuild.build(options)).metafile
+  }
+  const metafile = await makeBinary({ root, dist, scratch: building, output: binary, bundle })
+  writeFileSync(join(dirname(binary), 'THIRD-PARTY-LICENSES.txt'), licences([...results, { metafile }]))
+}
+
+/** better-sqlite3 finds its addon through the package `bindings`; in the executable it is unpacked first. */
+function addon() {
+  return {
+    name: 'addon',
+    setup(build) {
+      build.onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'addon' }))
+      build.onLoad({ filter: /.*/, namespace: 'addon' }, () => ({
+        contents: "module.exports = require('./src/embedded/embedded.ts').loadAddon",
+        resolveDir: root,
+      }))
+    },
+  }
+}
 
 /** The types of src/public.ts, and the one function that src/index.ts adds. */
 function declarations() {
@@ -153,11 +198,12 @@ function replaceDist() {
   rmSync(former, { recursive: true, force: true })
 }
 
-/** True when nothing that goes into dist/ is younger than it. */
+/** True when nothing that goes into the output is younger than it. */
 function isFresh() {
-  if (!existsSync(main)) return false
-  const built = statSync(main).mtimeMs
-  const sources = ['build.mjs', 'package.json', 'package-lock.json', ...filesBelow('src')]
+  const outputs = flags.has('--binary') ? [main, binary] : [main]
+  if (!outputs.every(existsSync)) return false
+  const built = Math.min(...outputs.map(file => statSync(file).mtimeMs))
+  const sources = ['build.mjs', 'package.json', 'package-lock.json', ...filesBelow('build'), ...filesBelow('src')]
   return sources.every(file => statSync(join(root, file)).mtimeMs <= built)
 }
 
