@@ -1,11 +1,13 @@
 // ~/.openwhisk/run/<port>.json: how commands and tools find the servers of this user that run, and their tokens.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 
 export interface RunFile {
   readonly pid: number
+  /** The machine that the process id belongs to. */
+  readonly machine?: string
   /** `http://localhost:3233` */
   readonly url: string
   /** Where actions reach the API. */
@@ -44,13 +46,23 @@ function remove(path: string, token: string): void {
   if (read(path)?.token === token) rmSync(path, { force: true })
 }
 
-/** Writes the file, for its owner's eyes only; returns the function that removes it. It goes with the process anyway. */
+/**
+ * Writes the file, for its owner's eyes only, and removes those of servers that were killed; returns the function that
+ * removes it. It goes with the process anyway.
+ */
 export function writeRunFile(port: number, content: RunFile, directory = runDirectory()): () => void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const file of filesIn(directory)) {
+    const other = read(file)
+    if (other?.machine === hostname() && !isAlive(other.pid)) rmSync(file, { force: true })
+  }
   const path = join(directory, `${port}.json`)
   // Removed first: the mode of an existing file would stay what it was.
   rmSync(path, { force: true })
-  writeFileSync(path, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  writeFileSync(path, `${JSON.stringify({ ...content, machine: hostname() }, undefined, 2)}\n`, {
+    mode: 0o600,
+    flag: 'wx',
+  })
   removeAtExit(path, content)
   return () => {
     written.delete(path)
@@ -60,18 +72,21 @@ export function writeRunFile(port: number, content: RunFile, directory = runDire
 
 /** The servers that run, newest first. Files of dead ones are ignored. */
 export function runningServers(directory = runDirectory()): RunFile[] {
-  let names: string[]
-  try {
-    names = readdirSync(directory)
-  } catch {
-    return []
-  }
-  return names
-    .filter(name => /^\d+\.json$/.test(name))
-    .map(name => read(join(directory, name)))
+  return filesIn(directory)
+    .map(read)
     .filter(file => file !== undefined && isAlive(file.pid))
     .filter(file => file !== undefined)
     .sort((a, b) => b.startedAt - a.startedAt)
+}
+
+function filesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter(name => /^\d+\.json$/.test(name))
+      .map(name => join(directory, name))
+  } catch {
+    return []
+  }
 }
 
 function read(path: string): RunFile | undefined {

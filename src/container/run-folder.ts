@@ -55,6 +55,19 @@ const writeOwner = (folder: string, pid: number) => {
   writeFileSync(join(folder, OWNER), JSON.stringify(owner))
 }
 
+/** A server that was killed before it wrote its record is known by the folder's name. */
+const ownerByName = (folder: string): number | undefined => {
+  const pid = Number(new RegExp(`${PREFIX}(\\d+)-[^/]*$`).exec(folder)?.[1])
+  return pid > 0 ? pid : undefined
+}
+
+const isLeftover = (folder: string): boolean => {
+  const owner = ownerOf(folder)
+  if (owner) return !alive(owner)
+  const pid = ownerByName(folder)
+  return pid !== undefined && startedAt(pid) === undefined
+}
+
 const alive = (owner: Owner | undefined) => owner !== undefined && startedAt(owner.pid) === owner.started
 
 const removeTree = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
@@ -74,9 +87,10 @@ const placesFor = (tmpDir: string): string[] => [tmpDir, tmpdir(), '/tmp']
 
 /** Makes this server's folder below `tmpDir`. */
 export const openRunFolder = (tmpDir: string): RunFolder => {
-  const place = placesFor(tmpDir).find(path => Buffer.byteLength(path) <= MAX_PATH_BYTES - PREFIX.length) ?? '/tmp'
+  const prefix = `${PREFIX}${process.pid}-`
+  const place = placesFor(tmpDir).find(path => Buffer.byteLength(path) <= MAX_PATH_BYTES - prefix.length) ?? '/tmp'
   mkdirSync(place, { recursive: true })
-  const path = mkdtempSync(join(place, PREFIX))
+  const path = mkdtempSync(join(place, prefix))
   writeOwner(path, process.pid)
   let made = 0
   return {
@@ -115,9 +129,7 @@ export const removeLeftovers = async (tmpDir: string): Promise<number> => {
   for (const place of new Set(placesFor(tmpDir))) {
     for (const path of foldersIn(place)) {
       if (!path.slice(place.length + 1).startsWith(PREFIX)) continue
-      const owner = ownerOf(path)
-      // Without a record it may be one in the making.
-      if (owner && !alive(owner)) count += await removeServer(path)
+      if (isLeftover(path)) count += await removeServer(path)
     }
   }
   return count
