@@ -23,6 +23,7 @@
 
 import type { Clock, Timer } from '../clock.ts'
 import type { Container } from '../container/container.ts'
+import type { Opening } from './opening.ts'
 import type { ExecutableAction } from './profile.ts'
 import type { Slot, SlotState } from './schedule.ts'
 
@@ -56,9 +57,6 @@ export interface ProxyOptions {
   readonly hooks: ProxyHooks
 }
 
-/** How making or initializing the container for its first run went; shared by all runs that wait for it. */
-export type Opener<T> = () => Promise<T>
-
 export class ContainerProxy implements Slot {
   readonly number: number
   readonly kind: string
@@ -78,7 +76,7 @@ export class ContainerProxy implements Slot {
   readonly #pauseGraceMs: number | undefined
   #state: SlotState = 'creating'
   #container: Container | undefined
-  #opening: Promise<unknown> | undefined
+  #opening: Promise<Opening> | undefined
   #freezing: Promise<void> | undefined
   #grace: Timer | undefined
   #removal: Promise<void> | undefined
@@ -138,12 +136,9 @@ export class ContainerProxy implements Slot {
   }
 
   /** Runs `opener` for the first of the runs that wait for this container, and gives its result to all. */
-  open<T>(opener: Opener<T>): Promise<T> {
-    const known = this.#opening as Promise<T> | undefined
-    if (known !== undefined) return known
-    const opening = opener()
-    this.#opening = opening
-    return opening
+  open(opener: () => Promise<Opening>): Promise<Opening> {
+    this.#opening ??= opener()
+    return this.#opening
   }
 
   /** `/init` succeeded. */

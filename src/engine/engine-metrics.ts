@@ -1,9 +1,17 @@
 // What the engine counts: the port between it and the process's metrics, so that tests and tools may go without.
 
 import type { WhiskActivation } from '../entity/activation.ts'
-import type { Phases } from './observer.ts'
 import type { ExecutableAction } from './profile.ts'
 import type { ContainerStart } from './schedule.ts'
+
+/** How long each phase of an activation took, in milliseconds. */
+export interface Phases {
+  /** From the transaction's start to the container. */
+  readonly wait: number
+  readonly init?: number
+  readonly run?: number
+  readonly logs?: number
+}
 
 export interface EngineMetrics {
   /** A run got a container. */

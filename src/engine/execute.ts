@@ -12,6 +12,7 @@ import { actionRecord, type RunTimes } from './activation-record.ts'
 import { initBody, runBody } from './bodies.ts'
 import type { ContainerProxy } from './container-proxy.ts'
 import type { Observer } from './observer.ts'
+import type { Opening } from './opening.ts'
 import { creationOutcome, initOutcome, keepsContainer, type Outcome, runOutcome, whiskError } from './outcome.ts'
 import type { Records } from './records.ts'
 import type { Run } from './run.ts'
@@ -33,18 +34,6 @@ export interface ExecutionServices {
   /** How much of a response this namespace may have. */
   responseLimits(identity: Identity): Pick<CallOptions, 'maxResponseBytes' | 'truncationBytes'>
 }
-
-/** What the opening of a container came to, for the run that did it and for those that waited for it. */
-type Opening =
-  | { readonly type: 'opened'; readonly by: Run; readonly start: number; readonly initTime: number }
-  | { readonly type: 'notCreated'; readonly by: Run; readonly response: ActivationResponse }
-  | {
-      readonly type: 'notInitialized'
-      readonly by: Run
-      readonly outcome: Outcome
-      readonly start: number
-      readonly initTime: number
-    }
 
 const MEGABYTE = 1024 * 1024
 

@@ -7,18 +7,9 @@ import type { JsonValue } from '../entity/json.ts'
 import type { EventBus, WhiskEvent } from '../events.ts'
 import type { Logger } from '../log.ts'
 import type { ContainerProxy } from './container-proxy.ts'
-import type { EngineMetrics } from './engine-metrics.ts'
+import type { EngineMetrics, Phases } from './engine-metrics.ts'
 import { profileOf } from './profile.ts'
 import type { Run } from './run.ts'
-
-/** How long each phase of an activation took, in milliseconds. */
-export interface Phases {
-  /** From the transaction's start to the container. */
-  readonly wait: number
-  readonly init?: number
-  readonly run?: number
-  readonly logs?: number
-}
 
 export interface ObserverOptions {
   readonly clock: Clock
