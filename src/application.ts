@@ -14,7 +14,7 @@ import type { ContainerFactory } from './container/container.ts'
 import type { ControlDependencies } from './control/dependencies.ts'
 import { controlRoutes } from './control/routes.ts'
 import type { CloseReport } from './engine/close.ts'
-import { createInvoker, type Engine } from './engine/create.ts'
+import { createInvoker, type Engine, type InvokerOptions } from './engine/create.ts'
 import { createEntitlement } from './entitlement/entitlement.ts'
 import { createThrottler, type Throttler } from './entitlement/throttler.ts'
 import { createActivationIds } from './entity/activation-id.ts'
@@ -101,17 +101,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       activationIds: createActivationIds(clock, config.seed),
       onFired: fires && ((activationId, done) => remember(fires, activationId, done)),
     },
-    {
-      userMemoryMb: config.userMemory,
-      queueMemoryBytes: config.queueMemory,
-      idleTimeoutMs: config.idleTimeout,
-      pauseGraceMs: config.pauseGrace,
-      alwaysCold: config.alwaysCold,
-      prewarm: config.prewarm,
-      containerEnv: config.containerEnv,
-      stopTimeoutMs: config.stopTimeout,
-      ephemeral: config.ephemeral,
-    },
+    engineOptions(config),
   )
 
   const webDeps = { store, invoker, entitlement, throttler, limits, clock: waits }
@@ -119,21 +109,8 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   watchPool(metrics, () => invoker.status())
   const info = { version: VERSION, buildNo: VERSION, build: BUILD_TIME }
   invoker.recover()
-  const api = createApi({
-    store,
-    invoker,
-    entitlement,
-    throttler,
-    manifest,
-    limits,
-    clock: waits,
-    log,
-    events,
-  })
-  const guarded = {
-    allowedHosts: [...config.allowedHosts, ...config.host, hostOf(url), hostOf(apihost)],
-    allowOrigin: config.allowOrigin,
-  }
+  const api = createApi({ store, invoker, entitlement, throttler, manifest, limits, clock: waits, log, events })
+  const guarded = guardOptions(dependencies)
   root.use(transid(clock), countRequests(metrics, clock), guard(guarded))
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
@@ -169,6 +146,26 @@ function remember(fires: Map<string, Promise<unknown>>, activationId: string, do
   fires.set(activationId, done)
   void done.finally(() => fires.delete(activationId))
 }
+
+function engineOptions(config: Config): InvokerOptions {
+  return {
+    userMemoryMb: config.userMemory,
+    queueMemoryBytes: config.queueMemory,
+    idleTimeoutMs: config.idleTimeout,
+    pauseGraceMs: config.pauseGrace,
+    alwaysCold: config.alwaysCold,
+    prewarm: config.prewarm,
+    containerEnv: config.containerEnv,
+    stopTimeoutMs: config.stopTimeout,
+    ephemeral: config.ephemeral,
+  }
+}
+
+/** The names under which this server is asked for are its own. */
+const guardOptions = ({ config, url, apihost }: ApplicationDependencies) => ({
+  allowedHosts: [...config.allowedHosts, ...config.host, hostOf(url), hostOf(apihost)],
+  allowOrigin: config.allowOrigin,
+})
 
 function readManifest(path: string | undefined): ExecManifest {
   if (path === undefined) return loadManifest()
