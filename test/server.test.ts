@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { resolveConfig } from '../src/config.ts'
@@ -92,6 +92,7 @@ describe('startServer', () => {
     const path = join(home, 'run', `${server.port}.json`)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({
       pid: process.pid,
+      machine: hostname(),
       url: server.url,
       apihost: server.apihost,
       gateway: server.gateway,
