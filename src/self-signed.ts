@@ -4,7 +4,8 @@ import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import type { Certificate } from './listen.ts'
 
-const VALID_DAYS = 30
+/** As long as clients take the certificate of a server (Apple's limit). */
+const VALID_DAYS = 398
 const DAY_MS = 86_400_000
 
 const SEQUENCE = 0x30

@@ -40,6 +40,8 @@ export interface RunningServer {
   /** Bearer token of the control interface. */
   readonly token: string
   readonly driver: { readonly name: 'docker' | 'process'; readonly reason: string }
+  /** The certificate of our own making that clients must trust, with `--https`. */
+  readonly certificateFile: string | undefined
   /** Undefined when nothing is on disk. */
   readonly dataDir: string | undefined
   readonly events: EventBus
@@ -145,6 +147,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       accounts,
       token,
       driver: { name: drivers.name, reason: drivers.reason },
+      certificateFile: tls?.file,
       dataDir,
       events,
       clock,

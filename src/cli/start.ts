@@ -168,11 +168,16 @@ function announce(server: RunningServer, { config }: ResolvedConfig, log: Logger
       '',
       `  ${setup(server.url)}`,
       ...(server.apihost === server.url ? [] : [`  ${setup(server.apihost)}   ${paint.dim('# from containers')}`]),
+      ...(server.certificateFile === undefined ? [] : ['', trustLine(server.certificateFile)]),
       '',
       paint.green(last),
     ].join('\n'),
   )
 }
+
+/** One certificate for all servers of this user: trusted once, it stays so. */
+const trustLine = (file: string) =>
+  `  trust it: NODE_EXTRA_CA_CERTS=${file} (Node.js), SSL_CERT_FILE=… or -i (wsk), --cacert … (curl)`
 
 const facts = (server: RunningServer, readyMs: number) => ({
   version: VERSION,
