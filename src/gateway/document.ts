@@ -63,7 +63,9 @@ export const emptyDocument = (basePath: string, title: string): JsonObject => ({
   'x-ibm-configuration': { assembly: {}, cors: { enabled: true } },
 })
 
-const BACKEND_URL = /^([a-z]+):\/\/([^/]+)\/api\/v\d\/web\/[^/]+\/([^/]+)\/(.+)\.\w+$/i
+// Differs from OpenWhisk: `https://http://…`, which `wsk project deploy` makes of an API host with a scheme, is taken for
+// what was meant.
+const BACKEND_URL = /^(?:https:\/\/(?=https?:\/\/))?([a-z]+):\/\/([^/]+)\/api\/v\d\/web\/[^/]+\/([^/]+)\/(.+)\.\w+$/i
 
 /** Where the operation's action is served, whatever suffix the client's URL had. */
 function actionUrl(request: OperationRequest): string {

@@ -106,6 +106,14 @@ describe('withOperation', () => {
     expect(cases).not.toContain('/default/hello.json","verb":"keep"}},{"set-variable"')
   })
 
+  test.each([
+    ['https://http://h:1/api/v1/web/_/pkg/a.http', 'http://h:1'],
+    ['https://https://h:1/api/v1/web/_/pkg/a.http', 'https://h:1'],
+  ])('reads %s, as `wsk project deploy` writes it, as what was meant', (backendUrl, host) => {
+    const url = `${host}/api/v1/web/guest/pkg/a.json`
+    expect(make({ action: 'pkg/a', backendUrl })).toHaveProperty(['paths', '/world', 'get', 'x-openwhisk', 'url'], url)
+  })
+
   test('refuses a backend that is no web action', () => {
     expect(() => make({ backendUrl: 'http://example.test/x' })).toThrow(/^API swagger generation error: /)
   })
