@@ -140,6 +140,7 @@ export class ContainerPool {
     if (this.#buffer.size === 0 && this.#place(run)) return
     if (bounded) this.checkRoom(run.bytes)
     this.#buffer.push(run)
+    run.pack()
     this.#services.observer.queued(run)
   }
 

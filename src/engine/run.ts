@@ -2,7 +2,7 @@
 
 import type { ActivationId, WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
-import { type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseJson, stringify } from '../entity/json.ts'
 import type { StartDemand } from './invoker.ts'
 import type { MirrorEntry } from './mirror.ts'
 import type { ExecutableAction } from './profile.ts'
@@ -55,7 +55,8 @@ export class Run {
   /** How it got its container. */
   label: ContainerStart | undefined
 
-  readonly #value: JsonObject | readonly JsonValue[]
+  /** Absent while only its text is kept. */
+  #value: JsonObject | readonly JsonValue[] | undefined
   #valueText: string | undefined
   #resolve: (record: WhiskActivation) => void = () => {}
   #reject: (error: unknown) => void = () => {}
@@ -90,13 +91,20 @@ export class Run {
   }
 
   get value(): JsonObject | readonly JsonValue[] {
+    this.#value ??= parseArguments(this.valueText)
     return this.#value
   }
 
   /** The arguments as JSON text, made once. */
   get valueText(): string {
-    this.#valueText ??= stringify(this.#value)
+    this.#valueText ??= stringify(this.#value ?? {})
     return this.#valueText
+  }
+
+  /** Keeps the arguments as text alone: for a run that may have to wait among thousands. */
+  pack(): void {
+    this.#valueText = this.valueText
+    this.#value = undefined
   }
 
   /** What it holds in memory while it waits, roughly. */
@@ -118,4 +126,9 @@ export class Run {
   reject(error: unknown): void {
     this.#reject(error)
   }
+}
+
+function parseArguments(text: string): JsonObject | readonly JsonValue[] {
+  const value = parseJson(text)
+  return isJsonObject(value) || isJsonArray(value) ? value : {}
 }

@@ -64,3 +64,11 @@ describe('RunBuffer', () => {
     expect([...taken, ...order(buffer)]).toEqual(Array.from({ length: 5000 }, (_, n) => `a${n}`))
   })
 })
+
+describe('a run that waits', () => {
+  it('keeps its arguments as text and gives them back', () => {
+    const run = aRun('a', 1)
+    run.pack()
+    expect([run.valueText, run.value, run.bytes]).toEqual(['{"n":1}', { n: 1 }, 7])
+  })
+})
