@@ -22,7 +22,7 @@ import { type JsonObject, parseJson, stringify } from './entity/json.ts'
 import { defaultLimits } from './entity/limits.ts'
 import { type ExecManifest, loadManifest } from './entity/manifest.ts'
 import { ExitError } from './errors.ts'
-import type { EventBus } from './events.ts'
+import { EventBus, type UserMetric } from './events.ts'
 import type { Routes } from './front.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { countRequests } from './http/count-requests.ts'
@@ -65,7 +65,8 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   const manifest = readManifest(config.manifest)
   const limits = defaultLimits(config.limits, config.userMemory)
   const entitlement = createEntitlement(store, { allowedKinds: limits.allowedKinds })
-  const throttler = createThrottler(clock, limits)
+  const userMetrics = new EventBus<UserMetric>()
+  const throttler = createThrottler(clock, limits, userMetrics)
   const waits = withRealTimers(clock)
   const fires = isVirtual(clock) ? new Map<string, Promise<unknown>>() : undefined
   const metrics = createMetrics()
@@ -115,7 +116,10 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
   root.route('/api/v1/web', webRoutes(webDeps, dispatch))
-  root.route('/_control/v1', controlRoutes(controlOf(dependencies, { invoker, throttler, system, request })))
+  root.route(
+    '/_control/v1',
+    controlRoutes(controlOf(dependencies, { invoker, throttler, userMetrics, system, request })),
+  )
   root.route('/_hooks', hookRoutes(system.feeds))
   root.route('/', gateway.mainRoutes)
   root.route('/', infoRoutes({ limits, manifest, metrics, info }))
@@ -218,6 +222,7 @@ function readiness(store: Store, factories: readonly ContainerFactory[]): [body:
 interface ControlParts {
   invoker: Engine
   throttler: Throttler
+  userMetrics: EventBus<UserMetric>
   system: SystemActions
   request: ControlDependencies['request']
 }
@@ -227,13 +232,14 @@ const IDLE_POLL_MS = 20
 
 function controlOf(
   { store, clock, events, token, factories, driver, url, gatewayUrl }: ApplicationDependencies,
-  { invoker, throttler, system, request }: ControlParts,
+  { invoker, throttler, userMetrics, system, request }: ControlParts,
 ): ControlDependencies {
   return {
     token,
     store,
     clock,
     events,
+    userMetrics,
     status: () => ({
       version: VERSION,
       url,

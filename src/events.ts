@@ -24,23 +24,33 @@ export interface WhiskEvent {
   [detail: string]: unknown
 }
 
-export type WhiskEventListener = (event: WhiskEvent) => void
+/** What a throttle saw of one request: the reference's user metrics. */
+export interface UserMetric {
+  /** Epoch milliseconds. */
+  at: number
+  metricName: 'ConcurrentInvocations' | 'ConcurrentRateLimit' | 'TimedRateLimit'
+  metricValue: number
+  subject: string
+  namespace: string
+  /** Of the namespace. */
+  userId: string
+}
 
 /** Hands events to listeners, synchronously; costs one comparison when nobody listens. */
-export class EventBus {
-  readonly #listeners = new Set<WhiskEventListener>()
+export class EventBus<E = WhiskEvent> {
+  readonly #listeners = new Set<(event: E) => void>()
 
   /** True when somebody listens: check before building an expensive event. */
   get active(): boolean {
     return this.#listeners.size > 0
   }
 
-  emit(event: WhiskEvent): void {
+  emit(event: E): void {
     for (const listener of this.#listeners) listener(event)
   }
 
   /** Returns the function that ends the subscription. */
-  subscribe(listener: WhiskEventListener): () => void {
+  subscribe(listener: (event: E) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }

@@ -278,6 +278,56 @@ describe('a namespace', () => {
   })
 })
 
+describe('user events', () => {
+  it('tell of what ran and what was refused, as the reference’s topic does', async () => {
+    await using ow = await start()
+    const abort = new AbortController()
+    const { body } = await fetch(`${ow.url}/_control/v1/user-events`, {
+      headers: { authorization: `Bearer ${ow.token}`, accept: 'application/x-ndjson' },
+      signal: abort.signal,
+    })
+    const code = 'const main = args => ({ ...args, statusCode: args.odd ? "odd" : "418" })'
+    await ow.request('PUT', '/actions/a', { exec: { kind: 'nodejs:20', code } })
+    await ow.request('PUT', '/actions/s', { exec: { kind: 'sequence', components: ['/_/a'] } })
+    await ow.invoke('s')
+    await ow.invoke('a', { odd: true })
+    const seen: Record<string, unknown>[] = []
+    let text = ''
+    for await (const chunk of body ?? []) {
+      text += Buffer.from(chunk).toString()
+      const lines = text.split('\n')
+      text = lines.pop() ?? ''
+      for (const line of lines) if (line) seen.push(JSON.parse(line))
+      if (seen.filter(({ eventType }) => eventType === 'Activation').length === 3) break
+    }
+    abort.abort()
+    const [userId] = ow.auth.split(':')
+    const common = { subject: 'guest', namespace: 'guest', userId, timestamp: expect.any(Number) }
+    const times = { duration: expect.any(Number), waitTime: expect.any(Number), initTime: expect.any(Number) }
+    const metric = { ...common, eventType: 'Metric', source: 'controller0' }
+    const activation = (source: string, own: object) => ({
+      ...common,
+      eventType: 'Activation',
+      source,
+      body: expect.objectContaining({ activationId: expect.any(String), statusCode: 0, ...times, ...own }),
+    })
+    expect(seen).toEqual([
+      { ...metric, body: { metricName: 'ConcurrentInvocations', metricValue: 1 } },
+      activation('invoker0', {
+        name: 'guest/a',
+        kind: 'nodejs:20',
+        memory: 256,
+        conductor: false,
+        causedBy: 'sequence',
+        userDefinedStatusCode: 418,
+      }),
+      activation('controller0', { name: 'guest/s', kind: 'sequence', conductor: false, userDefinedStatusCode: 418 }),
+      { ...metric, body: { metricName: 'ConcurrentInvocations', metricValue: 1 } },
+      activation('invoker0', { name: 'guest/a', userDefinedStatusCode: 400 }),
+    ])
+  })
+})
+
 describe('a real clock', () => {
   it('cannot be moved', async () => {
     await using ow = await start()

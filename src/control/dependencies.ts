@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import type { JsonObject } from '../entity/json.ts'
-import type { EventBus } from '../events.ts'
+import type { EventBus, UserMetric } from '../events.ts'
 import type { Store } from '../store/store.ts'
 
 export interface ControlDependencies {
@@ -11,6 +11,8 @@ export interface ControlDependencies {
   store: Store
   clock: Clock
   events: EventBus
+  /** What throttles saw: part of the user events. */
+  userMetrics: EventBus<UserMetric>
   /** What `GET status` answers beyond the scope of this interface: pool, queue, driver, versions. */
   status(): object
   /** Retires idle containers, of one action (`ns/[pkg/]name`) when given; answers how many. */

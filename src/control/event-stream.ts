@@ -1,7 +1,7 @@
-// The live event stream: server-sent events, or one JSON object a line.
+// Live streams: server-sent events, or one JSON object a line.
 
 import type { Context } from 'hono'
-import type { EventBus, WhiskEvent } from '../events.ts'
+import type { WhiskEvent } from '../events.ts'
 import type { Env } from '../http/env.ts'
 
 /** A reader this far behind is dropped rather than let the server's memory grow. */
@@ -10,8 +10,8 @@ const MAX_WAITING_EVENTS = 100_000
 /** Keeps idle connections from being closed by what is in between. */
 const HEARTBEAT_MS = 15_000
 
-/** Which events a reader wants; absent = all. */
-function toFilter(c: Context<Env>): (event: WhiskEvent) => boolean {
+/** Which events a reader wants: `?type=activation,container.created&namespace=&action=&activationId=`; absent = all. */
+export function eventFilter(c: Context<Env>): (event: WhiskEvent) => boolean {
   const types = c.req.query('type')?.split(',')
   const namespace = c.req.query('namespace')
   const action = c.req.query('action')
@@ -23,23 +23,28 @@ function toFilter(c: Context<Env>): (event: WhiskEvent) => boolean {
     (!activationId || event.activationId === activationId)
 }
 
-/** Streams until the client goes. `?type=activation,container.created&namespace=&action=&activationId=` narrow it. */
-export function eventStream(events: EventBus, c: Context<Env>): Response {
+/**
+ * Streams until the client goes. `subscribe` is given what takes an event, by its name and as it is sent, and returns
+ * the function that ends the subscription.
+ */
+export function eventStream(
+  c: Context<Env>,
+  subscribe: (send: (name: string, event: object) => void) => () => void,
+): Response {
   const lines = c.req.header('accept')?.includes('application/x-ndjson') === true
-  const wanted = toFilter(c)
   const encoder = new TextEncoder()
-  const format = (event: WhiskEvent) =>
-    lines ? `${JSON.stringify(event)}\n` : `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
   let stop = () => {}
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const unsubscribe = events.subscribe(event => {
-          if (!wanted(event)) return
+        const unsubscribe = subscribe((name, event) => {
           if ((controller.desiredSize ?? 0) < -MAX_WAITING_EVENTS) {
             stop()
             controller.error(new Error('the reader of the event stream is too slow'))
-          } else controller.enqueue(encoder.encode(format(event)))
+            return
+          }
+          const text = JSON.stringify(event)
+          controller.enqueue(encoder.encode(lines ? `${text}\n` : `event: ${name}\ndata: ${text}\n\n`))
         })
         // The first bytes tell the reader that it is subscribed.
         controller.enqueue(encoder.encode(lines ? '\n' : ': subscribed\n\n'))

@@ -11,8 +11,9 @@ import { isVirtual } from '../virtual-clock.ts'
 import { allActivations, pastLogs } from './activations.ts'
 import { decodeAdminRequest, runAdmin } from './admin.ts'
 import type { ControlDependencies } from './dependencies.ts'
-import { eventStream } from './event-stream.ts'
+import { eventFilter, eventStream } from './event-stream.ts'
 import { createNamespace, type NamespaceScope, snapshots } from './namespaces.ts'
+import { userEventStream } from './user-events.ts'
 import { waitForActivation } from './wait.ts'
 
 /** Fields of a JSON request body; an empty body has none. */
@@ -108,7 +109,11 @@ export function controlRoutes(deps: ControlDependencies): Hono<Env> {
   app.get('/logs', c => pastLogs(deps, c))
   app.get('/activations', c => allActivations(deps, c))
   app.get('/wait', c => waitForActivation(deps, c))
-  app.get('/events', c => eventStream(deps.events, c))
+  app.get('/events', c => {
+    const wanted = eventFilter(c)
+    return eventStream(c, send => deps.events.subscribe(event => wanted(event) && send(event.type, event)))
+  })
+  app.get('/user-events', c => userEventStream(deps, c))
   app.get('/status', c => c.json({ now: deps.clock.now(), ...deps.status() }))
   app.all('*', () => {
     throw new WhiskError('notFound', messages.resourceNotFound, { rejection: true })

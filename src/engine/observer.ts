@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts'
 import { ACTIVATION_STATUS, type WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
-import type { JsonValue } from '../entity/json.ts'
+import { isJsonObject, type JsonValue, numberOf } from '../entity/json.ts'
 import type { EventBus, WhiskEvent } from '../events.ts'
 import type { Logger } from '../log.ts'
 import type { ContainerProxy } from './container-proxy.ts'
@@ -101,6 +101,7 @@ export class Observer {
         memory: memoryOf(annotation(record, 'limits')),
         causedBy: annotation(record, 'causedBy'),
         size: record.response.size,
+        userDefinedStatusCode: userDefinedStatusCode(record.response.result),
         ...(start === undefined ? {} : { start }),
       })
     }
@@ -155,6 +156,15 @@ export class Observer {
 
 function annotation(record: WhiskActivation, key: string): JsonValue | undefined {
   return record.annotations.find(entry => entry.key === key)?.value
+}
+
+/** What the result says its HTTP status is. OpenWhisk: one that is no integer counts as 400. */
+function userDefinedStatusCode(result: JsonValue | undefined): number | undefined {
+  const { error, statusCode } = isJsonObject(result) ? result : {}
+  const given = isJsonObject(error) && error.statusCode !== undefined ? error.statusCode : statusCode
+  if (given === undefined) return undefined
+  const code = typeof given === 'string' && given.trim() !== '' ? Number(given) : numberOf(given)
+  return code !== undefined && Number.isInteger(code) ? code : 400
 }
 
 function memoryOf(limits: JsonValue | undefined): JsonValue | undefined {

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts'
 import type { Identity } from '../entity/identity.ts'
 import { WhiskError } from '../errors.ts'
+import type { EventBus, UserMetric } from '../events.ts'
 import { messages } from '../messages.ts'
 
 /** The system's numbers; `Infinity` or absent = no throttle. A namespace's own number wins over them, 0 included. */
@@ -49,14 +50,21 @@ class MinuteCounters {
 }
 
 /** A counter that is not needed because nothing limits it is not kept. */
-function checkRate(counters: MinuteCounters, uuid: string, allowed: number): void {
+function checkRate(counters: MinuteCounters, uuid: string, allowed: number, onRefusal: () => void): void {
   if (allowed === Number.POSITIVE_INFINITY) return
   const count = counters.increment(uuid)
   // OpenWhisk: counted first, so refused requests count too.
-  if (count > allowed) throw new WhiskError('tooManyRequests', messages.tooManyRequests(count, allowed))
+  if (count <= allowed) return
+  onRefusal()
+  throw new WhiskError('tooManyRequests', messages.tooManyRequests(count, allowed))
 }
 
-export function createThrottler(clock: Clock, limits: ThrottleLimits): Throttler {
+/** `metrics` hears of each invoke that is let through, and of each refusal. */
+export function createThrottler(
+  clock: Clock,
+  limits: ThrottleLimits,
+  metrics: Pick<EventBus<UserMetric>, 'active' | 'emit'> = { active: false, emit: () => {} },
+): Throttler {
   const invokes = new MinuteCounters(clock)
   const fires = new MinuteCounters(clock)
   const flying = new Map<string, number>()
@@ -64,20 +72,31 @@ export function createThrottler(clock: Clock, limits: ThrottleLimits): Throttler
   const concurrent = limits.concurrentInvocations ?? Number.POSITIVE_INFINITY
   const firesPerMinute = limits.firesPerMinute ?? Number.POSITIVE_INFINITY
 
+  const tell = (identity: Identity, metricName: UserMetric['metricName'], metricValue: number) => {
+    if (!metrics.active) return
+    const { subject, namespace } = identity
+    const at = clock.now()
+    metrics.emit({ at, metricName, metricValue, subject, namespace: namespace.name, userId: namespace.uuid })
+  }
+
   return {
     checkInvoke(identity) {
       const uuid = identity.namespace.uuid
-      checkRate(invokes, uuid, identity.limits.invocationsPerMinute ?? invokesPerMinute)
+      const perMinute = identity.limits.invocationsPerMinute ?? invokesPerMinute
+      checkRate(invokes, uuid, perMinute, () => tell(identity, 'TimedRateLimit', 1))
       const allowed = identity.limits.concurrentInvocations ?? concurrent
-      if (allowed === Number.POSITIVE_INFINITY) return
+      if (allowed === Number.POSITIVE_INFINITY && !metrics.active) return
       const count = flying.get(uuid) ?? 0
-      if (count >= allowed) {
+      if (count < allowed) tell(identity, 'ConcurrentInvocations', count + 1)
+      else {
+        tell(identity, 'ConcurrentRateLimit', 1)
         throw new WhiskError('tooManyRequests', messages.tooManyConcurrentRequests(count, allowed))
       }
     },
 
     checkFire(identity) {
-      checkRate(fires, identity.namespace.uuid, identity.limits.firesPerMinute ?? firesPerMinute)
+      const perMinute = identity.limits.firesPerMinute ?? firesPerMinute
+      checkRate(fires, identity.namespace.uuid, perMinute, () => tell(identity, 'TimedRateLimit', 1))
     },
 
     started(uuid) {

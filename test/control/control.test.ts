@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ControlDependencies } from '../../src/control/dependencies.ts'
 import { controlRoutes } from '../../src/control/routes.ts'
-import { EventBus } from '../../src/events.ts'
+import { EventBus, type UserMetric } from '../../src/events.ts'
 import type { Env } from '../../src/http/env.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { transid } from '../../src/http/transid.ts'
@@ -17,6 +17,7 @@ const TOKEN = 'secret'
 let store: Store
 let clock: HoldingClock
 let events: EventBus
+let userMetrics: EventBus<UserMetric>
 let app: Hono<Env>
 let calls: unknown[]
 
@@ -25,12 +26,14 @@ beforeEach(() => {
   store = openStore({ path: ':memory:', clock, log: silentLogger })
   store.subjects.put(aSubject({ subject: 'guest' }))
   events = new EventBus()
+  userMetrics = new EventBus()
   calls = []
   const dependencies: ControlDependencies = {
     token: TOKEN,
     store,
     clock,
     events,
+    userMetrics,
     status: () => ({ driver: 'process' }),
     recycle: async action => {
       calls.push(['recycle', action])
@@ -289,18 +292,81 @@ describe('events', () => {
   })
 
   it('are narrowed by type, namespace and action', async () => {
-    const { text } = await read('/events?type=activation&namespace=guest&action=hello', 'application/x-ndjson', () => {
-      events.emit({ ...event, type: 'container.created' })
-      events.emit({ ...event, namespace: 'other' })
-      events.emit({ ...event, action: 'guest/hello2' })
-      events.emit(event)
-    })
+    const { text } = await read(
+      '/events?type=activation&namespace=guest&action=p/hello',
+      'application/x-ndjson',
+      () => {
+        events.emit({ ...event, type: 'container.created' })
+        events.emit({ ...event, namespace: 'other' })
+        events.emit({ ...event, action: 'guest/hello' })
+        events.emit({ ...event, action: 'guest/q/p/hello' })
+        events.emit(event)
+      },
+    )
     expect(text.trim().split('\n')).toHaveLength(1)
     expect(JSON.parse(text)).toEqual(event)
   })
 
   it('end their subscription when the reader goes', async () => {
     await read('/events', '*/*', () => events.emit(event))
-    expect(events.active).toBe(false)
+    await read('/user-events', '*/*', () => userMetrics.emit(metric))
+    expect([events.active, userMetrics.active]).toEqual([false, false])
+  })
+
+  const who = { subject: 'guest', namespace: 'guest', userId: 'uuid' }
+  const metric = { at: 2, metricName: 'TimedRateLimit', metricValue: 1, ...who } as const
+  const ended = {
+    type: 'activation.ended',
+    at: 3,
+    action: 'guest/p/hello',
+    activationId: 'id',
+    name: 'hello',
+    statusCode: 0,
+    duration: 5,
+    waitTime: 2,
+    initTime: 0,
+    kind: 'nodejs:20',
+    conductor: false,
+    memory: 256,
+    size: 7,
+    ...who,
+  } as const
+
+  it('are also to be had as the reference’s user events', async () => {
+    const { text, type } = await read('/user-events', 'application/x-ndjson', () => {
+      events.emit(event)
+      events.emit({ ...ended, kind: 'trigger' })
+      events.emit(ended)
+    })
+    expect(type).toBe('application/x-ndjson')
+    expect(JSON.parse(text)).toEqual({
+      source: 'invoker0',
+      body: {
+        name: 'guest/p/hello',
+        activationId: 'id',
+        statusCode: 0,
+        duration: 5,
+        waitTime: 2,
+        initTime: 0,
+        kind: 'nodejs:20',
+        conductor: false,
+        memory: 256,
+        size: 7,
+      },
+      ...who,
+      eventType: 'Activation',
+      timestamp: 3,
+    })
+  })
+
+  it('say what throttles saw', async () => {
+    const { text } = await read('/user-events?namespace=guest&type=Metric', '*/*', () => {
+      events.emit(ended)
+      userMetrics.emit({ ...metric, namespace: 'other' })
+      userMetrics.emit(metric)
+    })
+    const body = { metricName: 'TimedRateLimit', metricValue: 1 }
+    const sent = { source: 'controller0', body, ...who, eventType: 'Metric', timestamp: 2 }
+    expect(text).toBe(`event: Metric\ndata: ${JSON.stringify(sent)}\n\n`)
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { createThrottler } from '../../src/entitlement/throttler.ts'
 import type { Identity, UserLimits } from '../../src/entity/identity.ts'
+import { EventBus, type UserMetric } from '../../src/events.ts'
 
 function setUp(limits: Parameters<typeof createThrottler>[1]) {
   const time = { now: 1_700_000_040_000 }
@@ -72,6 +73,31 @@ describe('throttler', () => {
     throttler.ended('u1')
     throttler.ended('u1')
     expect(throttler.inFlight('u1')).toBe(0)
+  })
+
+  it('tells who listens what was let through, and what was refused and why', () => {
+    const bus = new EventBus<UserMetric>()
+    const clock = { now: () => 1_700_000_040_000, setTimeout: () => ({ cancel() {} }) }
+    const throttler = createThrottler(clock, { concurrentInvocations: 2, firesPerMinute: 0 }, bus)
+    const heard: UserMetric[] = []
+    throttler.checkInvoke(identity())
+    bus.subscribe(metric => heard.push(metric))
+    throttler.checkInvoke(identity())
+    throttler.started('u1')
+    throttler.checkInvoke(identity())
+    throttler.started('u1')
+    expect(() => throttler.checkInvoke(identity())).toThrow()
+    expect(() => throttler.checkInvoke(identity({ invocationsPerMinute: 0 }))).toThrow()
+    expect(() => throttler.checkFire(identity())).toThrow()
+    throttler.checkInvoke(identity({ concurrentInvocations: Number.POSITIVE_INFINITY }, 'u2'))
+    expect(heard.map(({ metricName, metricValue, userId }) => [metricName, metricValue, userId])).toEqual([
+      ['ConcurrentInvocations', 1, 'u1'],
+      ['ConcurrentInvocations', 2, 'u1'],
+      ['ConcurrentRateLimit', 1, 'u1'],
+      ['TimedRateLimit', 1, 'u1'],
+      ['TimedRateLimit', 1, 'u1'],
+      ['ConcurrentInvocations', 1, 'u2'],
+    ])
   })
 
   it('checks the rate before what is in flight', () => {
