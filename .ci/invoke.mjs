@@ -7,7 +7,11 @@ const guest = '23bc46b1-71f6-4ed5-8c54-816aa4f8c502:123zO3xZCLrMN6v2BKK1dXYFpXlP
 const headers = { Authorization: `Basic ${Buffer.from(guest).toString('base64')}`, 'Content-Type': 'application/json' }
 
 async function call(method, path, body) {
-  const response = await fetch(`${url}/api/v1/namespaces/_/${path}`, { method, headers, body: body && JSON.stringify(body) })
+  const response = await fetch(`${url}/api/v1/namespaces/_/${path}`, {
+    method,
+    headers,
+    body: body && JSON.stringify(body),
+  })
   const answer = await response.json()
   assert.equal(response.status, 200, `${method} ${path}: ${JSON.stringify(answer)}`)
   return answer
