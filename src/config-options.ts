@@ -81,7 +81,7 @@ export const OPTIONS = {
     flag: 'allowed-hosts',
     argument: 'A,B',
     group: 'Server',
-    help: 'further Host names to answer to',
+    help: 'further Host names to answer to; * stands for one label',
     fallback: always([]),
     read: value.list,
   }),

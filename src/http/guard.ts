@@ -8,7 +8,10 @@ import { messages } from '../messages.ts'
 import type { Env } from './env.ts'
 
 export interface GuardOptions {
-  /** Further host names that are answered: those of the option, and the API hosts that the server advertises. */
+  /**
+   * Further host names that are answered: those of the option, and the API hosts that the server advertises. `*` stands
+   * for one label: alone it means every name without a dot, which no public name server can point anywhere.
+   */
   readonly allowedHosts: readonly string[]
   /** `*` for every origin, or further origins (`https://tool.example`). */
   readonly allowOrigin?: string | readonly string[]
@@ -36,16 +39,21 @@ function isOwnName(host: string, machine: string): boolean {
   )
 }
 
+/** The names that a pattern with `*` stands for. */
+const namesLike = (pattern: string): RegExp =>
+  new RegExp(`^${pattern.replace(/[^\w*-]/g, '\\$&').replaceAll('*', '[a-z0-9_-]+')}$`)
+
 /** Says of a Host header whether it is answered. */
 export function hostCheck(allowedHosts: readonly string[]): (authority: string) => boolean {
   const machine = hostOf(hostname())
   const allowed = new Set(allowedHosts.map(hostOf))
+  const patterns = [...allowed].filter(host => host.includes('*')).map(namesLike)
   const known = new Map<string, boolean>()
   return authority => {
     let answer = known.get(authority)
     if (answer === undefined) {
       const host = hostOf(authority)
-      answer = allowed.has(host) || isOwnName(host, machine)
+      answer = allowed.has(host) || isOwnName(host, machine) || patterns.some(pattern => pattern.test(host))
       // Headers are the client's: the memory of them has an end.
       if (known.size < 100) known.set(authority, answer)
     }

@@ -45,6 +45,21 @@ describe('Host', () => {
     expect(check(host)).toBe(false)
   })
 
+  it.each([
+    [['*'], 'openwhisk:3233', true],
+    [['*'], 'open-whisk_1', true],
+    [['*'], 'evil.test', false],
+    [['*'], '', false],
+    [['*.ci.test'], 'openwhisk.ci.test:3233', true],
+    [['*.ci.test'], 'openwhisk.ci.test.evil.test', false],
+    [['*.ci.test'], 'a.b.ci.test', false],
+    [['*.ci.test'], 'openwhiskxcixtest', false],
+    [['ow-*'], 'ow-1', true],
+    [['ow-*'], 'now-1', false],
+  ])('of %j: %s is answered: %s', (allowed, host, answered) => {
+    expect(hostCheck(allowed)(host)).toBe(answered)
+  })
+
   it('is read without its port', () => {
     expect([hostOf('A.b:1'), hostOf('[::1]:1'), hostOf('a.:2')]).toEqual(['a.b', '::1', 'a'])
   })
