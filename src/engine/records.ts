@@ -61,8 +61,12 @@ export class Records {
       committed: this.#store.committed(),
       complete: logs => {
         timer.cancel()
-        this.#store.activations.setLogs(id, logs)
-        release()
+        try {
+          this.#store.activations.setLogs(id, logs)
+        } finally {
+          // Also when they could not be written: readers get the record as it is.
+          release()
+        }
       },
     }
   }
