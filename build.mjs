@@ -50,6 +50,8 @@ const main = join(dist, 'openwhisk.cjs')
 const binary = join(root, 'dist-binary', 'openwhisk-standalone')
 /** Built here and moved when complete, so that a server that runs finds its files at any time. */
 const building = join(root, `dist-${process.pid}`)
+/** What the package exports. */
+const API = 'startOpenWhisk, connectOpenWhisk, OpenWhiskError'
 const flags = new Set(process.argv.slice(2))
 
 for (const flag of flags) {
@@ -125,12 +127,9 @@ writeFileSync(join(building, 'THIRD-PARTY-LICENSES.txt'), licences(results))
 if (flags.has('--meta')) writeFileSync(join(building, 'meta.json'), JSON.stringify(results[0].metafile))
 writeFileSync(
   join(building, 'index.cjs'),
-  "const { startOpenWhisk, OpenWhiskError } = require('./openwhisk.cjs')\nmodule.exports = { startOpenWhisk, OpenWhiskError }\n",
+  `const { ${API} } = require('./openwhisk.cjs')\nmodule.exports = { ${API} }\n`,
 )
-writeFileSync(
-  join(building, 'index.mjs'),
-  "import api from './index.cjs'\nexport const { startOpenWhisk, OpenWhiskError } = api\n",
-)
+writeFileSync(join(building, 'index.mjs'), `import api from './index.cjs'\nexport const { ${API} } = api\n`)
 for (const file of ['index.d.ts', 'index.d.mts']) writeFileSync(join(building, file), declarations())
 replaceDist()
 const kilobytes = Math.round(statSync(main).size / 1024)
@@ -162,7 +161,7 @@ function addon() {
   }
 }
 
-/** The types of src/public.ts, and the one function that src/index.ts adds. */
+/** The types of src/public.ts, and the functions that src/index.ts adds. */
 function declarations() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const options = [
@@ -180,7 +179,13 @@ function declarations() {
   const types = readFileSync(join(building, 'public.d.ts'), 'utf8')
   rmSync(join(building, 'public.d.ts'), { force: true })
   const start = 'export declare function startOpenWhisk(options?: OpenWhiskOptions): Promise<OpenWhisk>;'
-  return `${types}\n/** Resolves when the server answers requests. Fails with OpenWhiskError; nothing is left behind then. */\n${start}\n`
+  const connect = 'export declare function connectOpenWhisk(address?: OpenWhiskAddress): OpenWhiskConnection;'
+  return `${types}
+/** Resolves when the server answers requests. Fails with OpenWhiskError; nothing is left behind then. */
+${start}
+/** A server in another process; unless an address is given, the one that \`openwhisk-standalone exec\` started. */
+${connect}
+`
 }
 
 /** Another build may do the same at the same moment: then the last one wins. */

@@ -15,7 +15,7 @@ import { createPaint, print, wantsColor } from './cli/terminal.ts'
 import { ExitError, WhiskError } from './errors.ts'
 import { VERSION } from './version.ts'
 
-export { OpenWhiskError, startOpenWhisk } from './index.ts'
+export { connectOpenWhisk, OpenWhiskError, startOpenWhisk } from './index.ts'
 
 /** Runs the command line and sets the exit code. The process ends when nothing is left to do. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {

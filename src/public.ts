@@ -161,6 +161,27 @@ export interface OpenWhisk extends Omit<OpenWhiskNamespace, 'name' | 'delete'> {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Where a server is that runs in another process: what `OpenWhisk` shows of itself. */
+export interface OpenWhiskAddress {
+  url: string
+  /** Of the control interface. */
+  token: string
+}
+
+/** A server in another process: of the test runner's global setup, of `exec`, of a container. */
+export interface OpenWhiskConnection {
+  readonly url: string
+  readonly token: string
+  /** A new namespace, with a name of its own unless given. */
+  namespace(name?: string): Promise<OpenWhiskNamespace>
+  /** The live events, until the loop over them ends or the server stops. */
+  events(filter?: EventFilter): AsyncIterableIterator<OpenWhiskEvent>
+  readonly clock: {
+    /** Moves a virtual clock on and runs what falls due; `'24h'`, or milliseconds. */
+    advance(by: string | number): Promise<void>
+  }
+}
+
 /**
  * A failure with a code: `USAGE`, `DATA_DIRECTORY`, `PORT_TAKEN`, `DRIVER` when the server could not start, `REQUEST`
  * when it refused a request (with its HTTP `status`), `FAILED` for all else.
