@@ -1,12 +1,9 @@
 // Colours, where they are wanted: NO_COLOR and FORCE_COLOR first, then whether a person is looking.
 
-export interface Paint {
-  bold(text: string): string
-  dim(text: string): string
-  green(text: string): string
-  red(text: string): string
-  yellow(text: string): string
-}
+import { Chalk, type ChalkInstance } from 'chalk'
+
+/** The styles that the command line uses. */
+export type Paint = Pick<ChalkInstance, 'bold' | 'dim' | 'green' | 'red' | 'yellow'>
 
 /** Whether text for this stream may carry colours (https://no-color.org, and FORCE_COLOR as Node.js reads it). */
 export function wantsColor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
@@ -16,11 +13,7 @@ export function wantsColor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv =
   return stream.isTTY === true && env.TERM !== 'dumb'
 }
 
-export function createPaint(color: boolean): Paint {
-  const sgr = (open: number, close: number) => (text: string) =>
-    color ? `\u001b[${open}m${text}\u001b[${close}m` : text
-  return { bold: sgr(1, 22), dim: sgr(2, 22), green: sgr(32, 39), red: sgr(31, 39), yellow: sgr(33, 39) }
-}
+export const createPaint = (color: boolean): Paint => new Chalk({ level: color ? 1 : 0 })
 
 /** Writes a line to stdout; a reader that went away (`| head`) is no failure. */
 export function print(text: string): void {
