@@ -18,7 +18,7 @@ async function call(method, path, body) {
 }
 
 const programs = {
-  'nodejs:default': 'function main({ name }) { console.log("greeting"); return { greeting: `Hello ${name}` } }',
+  'nodejs:default': 'function main({ name }) { console.log("greeting"); return { greeting: "Hello " + name } }',
   'python:default': 'def main(args):\n  print("greeting")\n  return {"greeting": "Hello " + args["name"]}',
 }
 for (const [kind, code] of Object.entries(programs)) {
