@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { type Config, resolveConfig } from '../config.ts'
 import { databasePath } from '../data-dir.ts'
+import { embedded } from '../embedded/embedded.ts'
 import { ExitError } from '../errors.ts'
 import { listen, PortTaken } from '../listen.ts'
 import { runningServers } from '../run-file.ts'
@@ -73,7 +74,10 @@ async function sqlite(): Promise<Finding> {
     db.close()
     return { check: 'SQLite', outcome: 'ok', detail: `${version}` }
   } catch (error) {
-    const detail = `better-sqlite3 does not load (${messageOf(error)}); reinstall with \`npm rebuild better-sqlite3\``
+    const remedy = embedded()
+      ? 'set OPENWHISK_CACHE_DIR to a folder that can be written and may hold programs'
+      : 'reinstall with `npm rebuild better-sqlite3`'
+    const detail = `better-sqlite3 does not load (${messageOf(error)}); ${remedy}`
     return { check: 'SQLite', outcome: 'problem', detail }
   }
 }

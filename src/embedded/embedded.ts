@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { type PackedFiles, unpack } from './unpack.ts'
+import { cachePlaces, type PackedFiles, unpack } from './unpack.ts'
 
 /** With this variable set to 1 the executable does what `node` would do with its arguments. */
 export const AS_NODE = 'OPENWHISK_AS_NODE'
@@ -27,10 +27,26 @@ export function embedded(): Embedded | undefined {
   return { runtimeDir: () => unpack(packed('runtime')), nodeEnv: { [AS_NODE]: '1' } }
 }
 
-/** Loads the SQLite addon from where it was unpacked: the system's loader takes nothing but files. */
+/**
+ * Loads the SQLite addon from where it was unpacked: the system's loader takes nothing but files, and only from file
+ * systems that may hold programs. Fails with what the loader said last.
+ */
 export function loadAddon(): unknown {
-  const file = join(unpack(packed('sqlite')), 'better_sqlite3.node')
-  return createRequire(file)(file)
+  let loaded: { addon: unknown } | undefined
+  const load = (folder: string) => {
+    const file = join(folder, 'better_sqlite3.node')
+    loaded = { addon: createRequire(file)(file) }
+  }
+  const folder = unpack(packed('sqlite'), cachePlaces(), folder => {
+    try {
+      load(folder)
+    } catch {
+      // Mounted without leave to execute, for one: another place may do.
+    }
+    return loaded !== undefined
+  })
+  if (loaded === undefined) load(folder)
+  return loaded?.addon
 }
 
 function packed(name: string): PackedFiles {

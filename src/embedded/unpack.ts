@@ -29,13 +29,17 @@ const OTHERS_MAY_ANYTHING = 0o077
 const ATTEMPTS = 5
 
 /**
- * The folder with these files, complete and as they are in the executable. Where no place is writable and safe, a new
- * folder for this process alone, removed at its end; fails when even that cannot be made.
+ * The folder with these files, complete and as they are in the executable, and that is `usable`. Where no place is
+ * writable and safe, a new folder for this process alone, removed at its end; fails when even that cannot be made.
  */
-export function unpack(packed: PackedFiles, places: readonly string[] = cachePlaces()): string {
+export function unpack(
+  packed: PackedFiles,
+  places: readonly string[] = cachePlaces(),
+  usable: (folder: string) => boolean = () => true,
+): string {
   for (const place of places) {
     const folder = isSafePlace(place) && unpackBelow(place, packed)
-    if (folder) return folder
+    if (folder && usable(folder)) return folder
   }
   const folder = mkdtempSync(join(tmpdir(), 'openwhisk-standalone-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
