@@ -20,7 +20,7 @@
 //   2. dockerode becomes a file of its own, required when the Docker driver starts. What it could not use here (ssh2,
 //      gRPC: reaching remote engines over ssh, BuildKit sessions; colours of debug output) is replaced by an empty module.
 //   3. The runtime proxies in src/runtime/ become programs of their own: TypeScript is bundled, all else is copied. The
-//      openwhisk client, which Node.js actions may require, goes beside them.
+//      packages that Node.js actions may require without bringing them go beside them.
 //   4. The published API gets its two doors (ES module and CommonJS) into the same bundle, and its declarations, which
 //      tsc makes of src/public.ts.
 //   5. The licences of every bundled package are gathered.
@@ -115,12 +115,7 @@ const results = await Promise.all([
     plugins: [dockerodeExtras],
   }),
   ...runtimePrograms(),
-  // What the reference's Node.js images preinstall for actions to require.
-  esbuild.build({
-    ...common,
-    entryPoints: ['openwhisk'],
-    outfile: join(building, 'runtime', 'node_modules', 'openwhisk', 'index.js'),
-  }),
+  ...preinstalled(),
 ])
 
 writeFileSync(join(building, 'THIRD-PARTY-LICENSES.txt'), licences(results))
@@ -237,6 +232,22 @@ function empty(filter) {
       build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {}' }))
     },
   }
+}
+
+/**
+ * What the reference's Node.js images preinstall for actions to require, each as one file. express is left out: it is
+ * as large as the server itself.
+ */
+function preinstalled() {
+  const names = ['openwhisk', 'needle', 'redis', 'serialize-error', 'uuid']
+  return names.map(name =>
+    esbuild.build({
+      ...common,
+      entryPoints: [name],
+      outfile: join(building, 'runtime', 'node_modules', name, 'index.js'),
+      external: names.filter(other => other !== name),
+    }),
+  )
 }
 
 /** A build for each program in src/runtime/; Python goes as it is. */
