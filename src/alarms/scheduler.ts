@@ -125,7 +125,15 @@ export class AlarmScheduler {
 
   #arm(id: string, scheduled: Scheduled, at: number | undefined): void {
     if (at === undefined) return
-    scheduled.timer = this.#deps.clock.setTimeout(() => this.#due(id, scheduled, at), at - this.#deps.clock.now())
+    const due = () => {
+      try {
+        this.#due(id, scheduled, at)
+      } catch (error) {
+        // A store that cannot count the fire, on a full disk: this one is left out, the next is armed already.
+        this.#deps.log.error(`alarm of trigger /${id} could not fire`, { error })
+      }
+    }
+    scheduled.timer = this.#deps.clock.setTimeout(due, at - this.#deps.clock.now())
   }
 
   #due(id: string, scheduled: Scheduled, at: number): void {

@@ -112,12 +112,14 @@ export class Composites {
   /** Ends all that are on their way; returns how many. */
   interrupt(): number {
     const all = [...this.#inFlight.values()]
-    for (const { composite, finish } of all) {
-      const { action } = composite
-      const facts = { ...composite, path: profileOf(action).id, version: action.version, kind: SEQUENCE }
-      finish(fallbackRecord(facts, whiskError(messages.activationInterrupted), this.#services.clock.now()))
-    }
+    for (const { composite, finish } of all) finish(this.#failed(composite, messages.activationInterrupted))
     return all.length
+  }
+
+  #failed(composite: Composite, reason: string): WhiskActivation {
+    const { action } = composite
+    const facts = { ...composite, path: profileOf(action).id, version: action.version, kind: SEQUENCE }
+    return fallbackRecord(facts, whiskError(reason), this.#services.clock.now())
   }
 
   #nested(
@@ -137,17 +139,21 @@ export class Composites {
 
   #start(composite: Composite, transid: string, work: () => Promise<WhiskActivation>): StartedComponent {
     const { activationId, identity } = composite
-    const { records, observer, log } = this.#services
+    const { records, observer, log, store } = this.#services
     const done = new Promise<WhiskActivation>((resolve, reject) => {
       const finish = (record: WhiskActivation) => {
         if (!this.#inFlight.delete(activationId)) return
-        records.put(record, identity).then(() => resolve(record), reject)
+        // The composition that this is a component of goes on: a record that must wait for the disk will be written.
+        const refuse = composite.cause === undefined ? reject : () => resolve(record)
+        records.put(record, identity).then(() => resolve(record), refuse)
         observer.ended(record, identity, transid)
         this.#quiet.check()
       }
       this.#inFlight.set(activationId, { composite, finish })
       work().then(finish, error => {
         log.error(`composition ${activationId} could not be carried out`, { transid, error })
+        // One that was accepted ends with a record whatever happens.
+        if (store.queue.has(activationId)) return finish(this.#failed(composite, messages.abnormalRun))
         this.#inFlight.delete(activationId)
         this.#quiet.check()
         reject(error)

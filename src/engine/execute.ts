@@ -6,16 +6,18 @@ import type { CallOptions, CollectedLogs, Container, RuntimeAnswer } from '../co
 import { ContainerError } from '../container/container.ts'
 import type { ActivationResponse, WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
+import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
 import { actionRecord, type RunTimes } from './activation-record.ts'
+import { begin } from './begin.ts'
 import { initBody, runBody } from './bodies.ts'
 import type { ContainerProxy } from './container-proxy.ts'
 import type { Observer } from './observer.ts'
 import type { Opening } from './opening.ts'
 import { creationOutcome, initOutcome, keepsContainer, type Outcome, runOutcome, whiskError } from './outcome.ts'
 import type { Records } from './records.ts'
-import type { Run } from './run.ts'
+import { type Run, settle } from './run.ts'
 
 /** What the pool does with the container, and with the run, afterwards. */
 export type Disposal = 'keep' | 'discard' | 'retry'
@@ -48,15 +50,26 @@ export async function execute(
   services: ExecutionServices,
 ): Promise<Disposal> {
   try {
-    if (run.mirror !== undefined) await run.mirror.started()
+    if (run.mirror !== undefined && !(await begin(run, services.records))) return 'discard'
     return await new Execution(proxy, run, services).carryOut(idle)
   } catch (error) {
-    // Nothing was, or could be, recorded: whoever waits gets the reason.
-    services.log.error(`activation ${run.activationId} could not be recorded`, { transid: run.transid, error })
+    services.log.error(`activation ${run.activationId} could not be carried out`, { transid: run.transid, error })
+    if (run.isEnded) return 'discard'
     run.state = 'ended'
-    run.reject(error)
+    // Nothing was acknowledged where the store refused it: whoever waits gets the reason.
+    if (error instanceof WhiskError) run.reject(error)
+    else recordBug(run, services)
     return 'discard'
   }
+}
+
+/** OpenWhisk: what goes wrong in the invoker itself is the platform's error, in the words of an action that exits. */
+function recordBug(run: Run, { clock, records, observer }: ExecutionServices): void {
+  const now = clock.now()
+  const times = { start: now, end: now, waitTime: Math.max(0, now - run.startedAt) }
+  const record = actionRecord(run, whiskError(messages.abnormalRun), times, false)
+  settle(run, record, records.put(record, run.identity))
+  observer.ended(record, run.identity, run.transid, run.startKind)
 }
 
 class Execution {
@@ -233,14 +246,6 @@ class Execution {
     if (collected instanceof Promise) collected.catch(() => {})
     return { lines: [], failed: false }
   }
-}
-
-/** Tells who waits what became of a run, when it is durable. */
-function settle(run: Run, record: WhiskActivation, committed: Promise<void>): void {
-  committed.then(
-    () => run.resolve(record),
-    error => run.reject(error),
-  )
 }
 
 /** A container that was idle and cannot be talked to: it died in the meantime, the action has seen nothing. */

@@ -20,7 +20,7 @@ import { applicationError, whiskError } from './outcome.ts'
 import type { ContainerPool } from './pool.ts'
 import { isExecutable, profileOf } from './profile.ts'
 import type { Records } from './records.ts'
-import { Run } from './run.ts'
+import { Run, settle } from './run.ts'
 import type { SystemActions } from './system-actions.ts'
 
 export interface InvocationServices {
@@ -50,7 +50,8 @@ export class Invocations {
 
   /** As `Invoker.invoke` says. */
   invoke(request: InvokeRequest): Invocation {
-    if (this.#closing) throw new WhiskError('unavailable', messages.unavailable)
+    // What cannot be recorded must not run.
+    if (this.#closing || !this.#services.store.healthy) throw new WhiskError('unavailable', messages.unavailable)
     this.#check(request)
     const { action, parameters, binding } = request.action
     if (!isExecutable(action) || profileOf(action).conductor) {
@@ -194,10 +195,7 @@ export class Invocations {
   #end(run: Run, record: WhiskActivation): void {
     run.state = 'ended'
     const { records, observer } = this.#services
-    records.put(record, run.identity).then(
-      () => run.resolve(record),
-      error => run.reject(error),
-    )
+    settle(run, record, records.put(record, run.identity))
     observer.ended(record, run.identity, run.transid, run.startKind)
   }
 

@@ -65,6 +65,17 @@ export class MirrorEntry {
     return this.#store.committed()
   }
 
+  /** The same again, after it failed. */
+  startedAgain(): Promise<void> {
+    if (this.#state === 'started') this.#state = 'queued'
+    return this.started()
+  }
+
+  /** Whether the store has it: a next server would run it, or end it with a record. */
+  get isStored(): boolean {
+    return this.#store.queue.has(this.#id)
+  }
+
   #write(state: 'queued' | 'started'): void {
     const facts = this.#facts
     if (facts === undefined) return

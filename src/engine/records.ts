@@ -1,6 +1,9 @@
 // Stores activation records, and knows whose logs are still on their way.
+//
+// What could not be written, on a full disk for one, is kept and written when the store writes again: an accepted
+// activation must end with a record. New ones are refused meanwhile, so what is kept is bounded.
 
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { ActivationId, WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import type { Store } from '../store/store.ts'
@@ -12,7 +15,7 @@ interface Pending {
 }
 
 export interface LogsPending {
-  /** Settles when the record without its logs is durable. Rejects with WhiskError when it cannot be written. */
+  /** Settles when the record without its logs is durable. Rejects with WhiskError when it cannot be written yet. */
   readonly committed: Promise<void>
   /** The logs are there: completes the record. */
   complete(logs: readonly string[]): void
@@ -20,32 +23,39 @@ export interface LogsPending {
 
 const MIN_LOG_WAIT_MB = 5
 const LOG_WAIT_PER_MB_MS = 2_000
+const RETRY_MS = 500
 
 export class Records {
-  readonly #store: Pick<Store, 'activations' | 'queue' | 'committed'>
+  readonly #store: Pick<Store, 'activations' | 'queue' | 'committed' | 'stored' | 'healthy'>
   readonly #clock: Clock
   readonly #pending = new Map<ActivationId, Pending>()
+  /** Writes that failed, in their order. */
+  readonly #unwritten = new Set<() => void>()
+  #retry: Timer | undefined
 
-  constructor(store: Pick<Store, 'activations' | 'queue' | 'committed'>, clock: Clock) {
+  constructor(store: Pick<Store, 'activations' | 'queue' | 'committed' | 'stored' | 'healthy'>, clock: Clock) {
     this.#store = store
     this.#clock = clock
   }
 
-  /** Stores a complete record; settles when it is durable. Fails with WhiskError when it cannot be written. */
+  /** Stores a complete record; settles when it is durable. Rejects with WhiskError when it cannot be written yet. */
   put(record: WhiskActivation, identity: Identity): Promise<void> {
-    if (isKept(identity)) this.#store.activations.put(record)
-    else this.#store.queue.remove(record.activationId)
-    return this.#store.committed()
+    const write = () => this.#put(record, identity)
+    return this.#sure(write, this.#attempt(write))
+  }
+
+  /** The same for a record that is forgotten when it cannot be written. */
+  putOnce(record: WhiskActivation, identity: Identity): Promise<void> {
+    return this.#attempt(() => this.#put(record, identity))
   }
 
   /** Stores a record without its logs; reads of it wait until they are there, as long as the reference would. */
   putWithoutLogs(record: WhiskActivation, identity: Identity, limitMb: number): LogsPending {
+    if (!isKept(identity)) return { committed: this.put(record, identity), complete() {} }
     const id = record.activationId
-    if (!isKept(identity)) {
-      this.#store.queue.remove(id)
-      return { committed: this.#store.committed(), complete() {} }
-    }
-    this.#store.activations.put(record, { logsPending: true })
+    let complete: WhiskActivation | undefined
+    const write = () => this.#store.activations.put(complete ?? record, { logsPending: complete === undefined })
+    const committed = this.#sure(write, this.#attempt(write))
     let settle: () => void = () => {}
     const settled = new Promise<void>(resolve => {
       settle = resolve
@@ -58,17 +68,24 @@ export class Records {
     const waitMs = LOG_WAIT_PER_MB_MS * Math.max(limitMb, MIN_LOG_WAIT_MB)
     const timer = this.#clock.setTimeout(release, waitMs)
     return {
-      committed: this.#store.committed(),
+      committed,
       complete: logs => {
         timer.cancel()
-        try {
-          this.#store.activations.setLogs(id, logs)
-        } finally {
-          // Also when they could not be written: readers get the record as it is.
-          release()
-        }
+        complete = { ...record, logs }
+        const writeLogs = () => this.#store.activations.setLogs(id, logs)
+        // Nobody waits for it: logs are committed with whatever is next.
+        this.#sure(
+          writeLogs,
+          attempt(writeLogs, () => this.#store.stored()),
+        )
+        release()
       },
     }
+  }
+
+  /** Settles when the store writes again. */
+  async writable(): Promise<void> {
+    while (!this.#store.healthy) await new Promise<void>(resolve => this.#clock.setTimeout(resolve, RETRY_MS))
   }
 
   /** Settles when the logs of all of these are there; undefined when none is awaited. */
@@ -88,6 +105,49 @@ export class Records {
     const waits: Promise<void>[] = []
     for (const pending of this.#pending.values()) if (pending.namespace === namespace) waits.push(pending.settled)
     return all(waits)
+  }
+
+  #put(record: WhiskActivation, identity: Identity): void {
+    if (isKept(identity)) this.#store.activations.put(record)
+    else this.#store.queue.remove(record.activationId)
+  }
+
+  #attempt(write: () => void): Promise<void> {
+    return attempt(write, () => this.#store.committed())
+  }
+
+  #sure(write: () => void, committed: Promise<void>): Promise<void> {
+    committed.catch(() => this.#later(write))
+    return committed
+  }
+
+  #later(write: () => void): void {
+    this.#unwritten.add(write)
+    this.#retry ??= this.#clock.setTimeout(() => void this.#rewrite(), RETRY_MS)
+  }
+
+  async #rewrite(): Promise<void> {
+    this.#retry = undefined
+    const writes = [...this.#unwritten]
+    const write = () => {
+      for (const each of writes) each()
+    }
+    // The store has told its log of a failure already.
+    const written = this.#store.healthy && (await this.#attempt(write).then(...YES_OR_NO))
+    if (written) for (const each of writes) this.#unwritten.delete(each)
+    if (this.#unwritten.size > 0) this.#retry ??= this.#clock.setTimeout(() => void this.#rewrite(), RETRY_MS)
+  }
+}
+
+const YES_OR_NO = [() => true, () => false] as const
+
+/** Writes; a failure is always that of the promise. */
+function attempt(write: () => void, committed: () => Promise<void>): Promise<void> {
+  try {
+    write()
+    return committed()
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 

@@ -132,3 +132,14 @@ function parseArguments(text: string): JsonObject | readonly JsonValue[] {
   const value = parseJson(text)
   return isJsonObject(value) || isJsonArray(value) ? value : {}
 }
+
+/**
+ * Tells who waits what became of a run, when its record is durable. A composition goes on where the record of its
+ * component must wait for the disk: it will be written, as its own will.
+ */
+export function settle(run: Run, record: WhiskActivation, committed: Promise<void>): void {
+  committed.then(
+    () => run.resolve(record),
+    error => (run.cause === undefined ? run.reject(error) : run.resolve(record)),
+  )
+}

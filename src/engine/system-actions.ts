@@ -4,12 +4,13 @@ import type { Clock } from '../clock.ts'
 import type { BuiltinHandler, Builtins } from '../container/builtin.ts'
 import { actionRecord } from './activation-record.ts'
 import { isArray } from './arguments.ts'
+import { begin } from './begin.ts'
 import type { Observer } from './observer.ts'
 import { runOutcome } from './outcome.ts'
 import { profileOf } from './profile.ts'
 import { Quiet } from './quiet.ts'
 import type { Records } from './records.ts'
-import type { Run } from './run.ts'
+import { type Run, settle } from './run.ts'
 
 export interface SystemActionServices {
   readonly builtins: Builtins | undefined
@@ -61,7 +62,7 @@ export class SystemActions {
   async #carryOut(run: Run, builtins: Builtins, handler: BuiltinHandler): Promise<void> {
     const { clock, records, observer } = this.#services
     const { action, identity, activationId, transid } = run
-    if (run.mirror !== undefined) await run.mirror.started()
+    if (run.mirror !== undefined && !(await begin(run, records))) return
     const { answer, logs } = await builtins.run(handler, {
       args: isArray(run.value) ? {} : run.value,
       context: { identity, activationId, transid },
@@ -76,8 +77,7 @@ export class SystemActions {
     const waitTime = Math.max(0, answer.startedAt - run.startedAt)
     const record = actionRecord(run, response, { start: answer.startedAt, end: answer.endedAt, waitTime }, timedOut)
     run.state = 'ended'
-    await records.put(action.limits.logs === 0 ? record : { ...record, logs }, identity)
-    run.resolve(record)
+    settle(run, record, records.put(action.limits.logs === 0 ? record : { ...record, logs }, identity))
     observer.ended(record, identity, transid, 'warm', { wait: waitTime, run: runTime })
   }
 }

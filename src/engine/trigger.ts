@@ -49,7 +49,7 @@ export function fireTrigger(
   const logs = rules.map(([name, rule]) => activateRule(name, rule, args, request, services, started))
   services.onFired?.(activationId, Promise.allSettled(started.map(({ done }) => done)))
   const record = triggerRecord({ activationId, identity, trigger }, request.payload, logs, start)
-  const committed = services.records.put(record, identity)
+  const committed = services.records.putOnce(record, identity)
   committed.catch(() => {})
   services.observer.ended(record, identity, request.transid)
   return { activationId, accepted: () => committed }

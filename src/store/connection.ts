@@ -41,6 +41,8 @@ export class Connection {
   #open = false
   #linger: NodeJS.Timeout | undefined
   #batch: Batch | undefined
+  /** Whether somebody waits for the open transaction. */
+  #hurried = false
   #failure: WhiskError | undefined
   /** Depth of `transaction()`, and how many of these levels have their savepoint. */
   #depth = 0
@@ -111,10 +113,17 @@ export class Connection {
 
   committed(): Promise<void> {
     if (!this.#open) return Promise.resolve()
-    if (!this.#batch) {
-      this.#batch = newBatch()
+    if (!this.#hurried) {
+      this.#hurried = true
       setImmediate(this.#flush)
     }
+    return this.stored()
+  }
+
+  /** Settles as `committed` does, but hurries nothing: the transaction lingers. */
+  stored(): Promise<void> {
+    if (!this.#open) return Promise.resolve()
+    this.#batch ??= newBatch()
     return this.#batch.promise
   }
 
@@ -133,6 +142,7 @@ export class Connection {
     const failure = this.#failure
     clearTimeout(this.#linger)
     this.#open = false
+    this.#hurried = false
     this.#batch = undefined
     this.#failure = undefined
     if (failure) {

@@ -101,6 +101,7 @@ function compose(connection: Connection, options: StoreOptions, released: () => 
     checkpoints: checkpointStore(connection, { undo, entities, documents, activations, queue, subjects }),
     transaction: fn => connection.transaction(fn),
     committed: () => connection.committed(),
+    stored: () => connection.stored(),
     get healthy() {
       return connection.healthy
     },

@@ -94,6 +94,7 @@ export function queueStore(connection: Connection): Queue {
       start(place)
     },
     remove,
+    has: id => loaded().has(id),
     all() {
       if (soon.size > 0) connection.write(writeStarted)
       return sql.all.all().map(toEntry)

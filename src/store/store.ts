@@ -86,6 +86,7 @@ export interface QueueStore {
   /** What had started is not run again after a crash, but ends with a record that says it was interrupted. */
   started(id: ActivationId): void
   remove(id: ActivationId): void
+  has(id: ActivationId): boolean
   /** In the order of acceptance. */
   all(): QueuedActivation[]
 }
@@ -141,6 +142,8 @@ export interface Store {
   /** Runs several writes as one: all or none. */
   transaction<T>(fn: () => T): T
   committed(): Promise<void>
+  /** Settles as `committed()` does, but hurries nothing: within a few milliseconds. */
+  stored(): Promise<void>
   /** True when the last commit worked: what `/ready` asks. */
   readonly healthy: boolean
   /** Commits what is open and closes. */

@@ -73,6 +73,20 @@ describe('AlarmScheduler', () => {
     expect(requests[0]).toMatchObject({ path: '/api/v1/namespaces/guest/triggers/t', body: { payload: '' } })
   })
 
+  it('leaves out a fire that cannot be counted, and goes on with the next', async () => {
+    await toFullHour()
+    create({ cron: '*/15 * * * *', maxTriggers: 2 })
+    const { put } = documents
+    documents.put = () => {
+      throw new Error('the disk is full')
+    }
+    await clock.advance(20 * MINUTE)
+    expect(fires()).toEqual([])
+    documents.put = put
+    await clock.advance(HOUR)
+    expect(fires()).toHaveLength(2)
+  })
+
   it('fires a day of minutes in order, each stamped with its own minute', async () => {
     const hour = await toFullHour()
     create({ cron: '* * * * *' })

@@ -50,6 +50,20 @@ describe('writes', () => {
     expect(values()).toEqual(['a'])
   })
 
+  it('can be waited for without hurrying them', async () => {
+    put('a')
+    const stored = connection.stored()
+    let done = false
+    void stored.then(() => {
+      done = true
+    })
+    await Promise.resolve()
+    expect([done, db.inTransaction]).toEqual([false, true])
+    await stored
+    expect(db.inTransaction).toBe(false)
+    await connection.stored()
+  })
+
   it('are committed by close', () => {
     put('a')
     const close = vi.spyOn(db, 'close').mockReturnValue(db)

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import { Records } from '../../src/engine/records.ts'
+import { WhiskError } from '../../src/errors.ts'
+import { silentLogger } from '../../src/log.ts'
+import { openStore } from '../../src/store/open.ts'
+import { anActivation, anIdentity } from '../builders.ts'
+import { fakeClock } from '../fakes/clock.ts'
+
+const identity = anIdentity()
+
+/** Records on a store that can be told to be full, when something is written or only when it is committed. */
+function setUp() {
+  const clock = fakeClock()
+  const store = openStore({ path: ':memory:', clock, log: silentLogger })
+  const full = { writing: false, committing: false }
+  const failure = new WhiskError('unavailable', 'full')
+  const write = <A extends unknown[]>(fn: (...args: A) => void) => {
+    return (...args: A) => {
+      if (full.writing) throw failure
+      if (!full.committing) fn(...args)
+    }
+  }
+  const commit = (settled: () => Promise<void>) => () => (full.committing ? Promise.reject(failure) : settled())
+  const records = new Records(
+    {
+      activations: {
+        ...store.activations,
+        put: write(store.activations.put),
+        setLogs: write(store.activations.setLogs),
+      },
+      queue: store.queue,
+      committed: commit(store.committed),
+      stored: commit(store.stored),
+      get healthy() {
+        return !full.writing && !full.committing
+      },
+    },
+    clock,
+  )
+  const record = anActivation({ logs: [] })
+  const read = () => store.activations.get(record.namespace, record.activationId)
+  return { clock, full, records, record, read }
+}
+
+describe.each(['writing', 'committing'] as const)('a record, while %s fails,', at => {
+  it('is refused, and written when it can be', async () => {
+    const { clock, full, records, record, read } = setUp()
+    full[at] = true
+    await expect(records.put(record, identity)).rejects.toMatchObject({ code: 'unavailable' })
+    await clock.advance(10_000)
+    expect(read()).toBeUndefined()
+    full[at] = false
+    await clock.advance(1_000)
+    expect(read()).toEqual(record)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is written with the logs that came meanwhile', async () => {
+    const { clock, full, records, record, read } = setUp()
+    full[at] = true
+    const pending = records.putWithoutLogs(record, identity, 10)
+    await expect(pending.committed).rejects.toMatchObject({ code: 'unavailable' })
+    pending.complete(['a line'])
+    full[at] = false
+    await clock.advance(1_000)
+    expect(read()).toEqual({ ...record, logs: ['a line'] })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('gets its logs later where only they could not be written', async () => {
+    const { clock, full, records, record, read } = setUp()
+    const pending = records.putWithoutLogs(record, identity, 10)
+    await pending.committed
+    full[at] = true
+    pending.complete(['a line'])
+    await clock.advance(1_000)
+    full[at] = false
+    await clock.advance(1_000)
+    expect(read()).toEqual({ ...record, logs: ['a line'] })
+  })
+
+  it('is forgotten where it was to be written once', async () => {
+    const { clock, full, records, record, read } = setUp()
+    full[at] = true
+    await expect(records.putOnce(record, identity)).rejects.toMatchObject({ code: 'unavailable' })
+    full[at] = false
+    await clock.advance(10_000)
+    expect(read()).toBeUndefined()
+  })
+})
