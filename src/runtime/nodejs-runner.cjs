@@ -15,6 +15,13 @@ const CLOSING = '\n})() })'
 /** In Node.js 20.12 and later, import() in an action is the loader's; before, it has to be lent to it. */
 const importing = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER ?? (specifier => import(specifier))
 
+/** Node.js warns of the loader when it is first used; the log of an action has no place for that. */
+const emitWarning = process.emitWarning
+process.emitWarning = function (warning, ...rest) {
+  if (!String(warning).startsWith('vm.USE_MAIN_CONTEXT_DEFAULT_LOADER')) return emitWarning.call(this, warning, ...rest)
+  process.emitWarning = emitWarning
+}
+
 const compile = (text, filename) => {
   try {
     return new vm.Script(text, { filename, columnOffset: -OPENING.length, importModuleDynamically: importing })
