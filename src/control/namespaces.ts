@@ -43,8 +43,7 @@ export interface NamespaceScope {
  * state (containers, schedules) what changed. They answer the namespaces they touched.
  */
 export function snapshots({ store, idle, restored }: ControlDependencies) {
-  const known = (namespace: string) =>
-    store.subjects.list().some(({ namespaces }) => namespaces.some(({ name }) => name === namespace))
+  const known = (namespace: string) => store.subjects.list(namespace).length > 0
 
   function resolve({ all, namespace }: NamespaceScope): string[] {
     if (all) {
@@ -87,7 +86,7 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
       await idle(namespace)
       const ids = store.checkpoints.reset(namespace)
       store.checkpoints.drop(namespace)
-      for (const subject of store.subjects.list()) {
+      for (const subject of store.subjects.list(namespace)) {
         const namespaces = subject.namespaces.filter(({ name }) => name !== namespace)
         if (namespaces.length === subject.namespaces.length) continue
         if (namespaces.length) store.subjects.put({ ...subject, namespaces })

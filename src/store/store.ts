@@ -99,7 +99,8 @@ export interface SubjectStore {
   get(subject: string): Subject | undefined
   put(subject: Subject): void
   delete(subject: string): boolean
-  list(): Subject[]
+  /** In the order of their names; those that have this namespace when given. */
+  list(namespace?: string): Subject[]
   limits(namespace: string): UserLimits | undefined
   setLimits(namespace: string, limits: UserLimits): void
   deleteLimits(namespace: string): boolean

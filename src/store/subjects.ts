@@ -27,6 +27,9 @@ const statements = ({ db }: Connection) => ({
     'SELECT subject, blocked FROM subjects WHERE subject = :subject',
   ),
   subjects: db.prepare<[], { subject: string }>('SELECT subject FROM subjects ORDER BY subject'),
+  subjectsOf: db.prepare<{ name: string }, { subject: string }>(
+    'SELECT DISTINCT subject FROM subject_namespaces WHERE name = :name ORDER BY subject',
+  ),
   namespaces: db.prepare<{ subject: string }, NamespaceRow>(
     `SELECT ${COLUMNS} FROM subject_namespaces n WHERE n.subject = :subject ORDER BY n.position`,
   ),
@@ -106,7 +109,10 @@ export function subjectStore(connection: Connection): SubjectStore {
       forget()
       return gone
     },
-    list: () => sql.subjects.all().flatMap(row => get(row.subject) ?? []),
+    list: namespace =>
+      (namespace === undefined ? sql.subjects.all() : sql.subjectsOf.all({ name: namespace })).flatMap(
+        row => get(row.subject) ?? [],
+      ),
     limits,
     setLimits(namespace, userLimits) {
       const document = stringify(userLimits as JsonObject)

@@ -98,9 +98,10 @@ export function createUndo(connection: Connection): Undo {
       sql.note.run({ namespace, collection, id, document: before?.document ?? null, code: before?.code ?? null })
     },
     mark(name, namespace) {
-      sql.mark.run({ namespace, name, seq: sql.last.get()?.seq ?? 0 })
+      const seq = sql.last.get()?.seq ?? 0
+      sql.mark.run({ namespace, name, seq })
       sql.trimBefore.run({ namespace })
-      newest = undefined
+      newest?.set(namespace, seq)
     },
     since(name, namespace) {
       const marked = sql.marked.get({ namespace, name })
@@ -121,7 +122,7 @@ export function createUndo(connection: Connection): Undo {
     forget(namespace) {
       sql.forgetNotes.run({ namespace })
       sql.forgetMarks.run({ namespace })
-      newest = undefined
+      newest?.delete(namespace)
     },
   }
 }

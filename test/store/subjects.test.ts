@@ -24,6 +24,8 @@ describe('subjects', () => {
     expect(subjects.get('team')).toEqual(subject)
     expect(subjects.get('nobody')).toBeUndefined()
     expect(subjects.list()).toEqual([aSubject(), subject])
+    for (const { name } of subject.namespaces) expect(subjects.list(name)).toEqual([subject])
+    expect(subjects.list('nobody')).toEqual([])
   })
 
   it('are identified by both halves of a key, with the limits of the namespace', () => {
