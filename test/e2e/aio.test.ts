@@ -7,7 +7,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type OpenWhisk, startOpenWhisk } from '../../src/index.ts'
+import type { OpenWhisk } from '../../src/index.ts'
+import { startInProcess } from './in-process.ts'
 import { type Answer, clientOf, eventually, GUEST, type OpenWhiskClient } from './server.ts'
 
 const clients = process.env.OPENWHISK_TEST_CLIENTS ?? ''
@@ -81,11 +82,12 @@ const manifest = (actions: object = {}) => ({
 })
 
 let server: OpenWhisk
+let stop: () => Promise<void>
 let ow: OpenWhiskClient
 let root: string
 
 beforeAll(async () => {
-  server = await startOpenWhisk({ driver: 'process', prewarm: false })
+  ;({ server, stop } = await startInProcess())
   ow = clientOf(server.url)
   root = mkdtempSync(join(tmpdir(), 'ow-aio-'))
   for (const [path, text] of Object.entries(FILES)) {
@@ -94,7 +96,7 @@ beforeAll(async () => {
   }
 })
 afterAll(async () => {
-  await server.stop()
+  await stop()
   rmSync(root, { recursive: true, force: true })
 })
 

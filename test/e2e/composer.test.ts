@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type OpenWhisk, startOpenWhisk } from '../../src/index.ts'
+import type { OpenWhisk } from '../../src/index.ts'
+import { startInProcess } from './in-process.ts'
 import { type Answer, clientOf, eventually, GUEST, type OpenWhiskClient } from './server.ts'
 
 const require = createRequire(import.meta.url)
@@ -28,18 +29,19 @@ const execute = promisify(execFile)
 const composerClient = require('openwhisk-composer/client') as (options: object) => ComposerClient
 
 let server: OpenWhisk
+let stop: () => Promise<void>
 let ow: OpenWhiskClient
 let composerOf: ComposerClient
 
 beforeAll(async () => {
-  server = await startOpenWhisk({ driver: 'process', prewarm: false })
+  ;({ server, stop } = await startInProcess())
   ow = clientOf(server.url)
   composerOf = composerClient({ apihost: server.url, api_key: GUEST })
   for (const [name, main] of Object.entries(actions)) {
     await ow.actions.create({ name, action: `const main = ${main}`, kind: 'nodejs:default' })
   }
 })
-afterAll(() => server.stop())
+afterAll(() => stop())
 
 /** One of composer's combinators, by name. */
 function composition(combinator: string, ...args: unknown[]): Composition {

@@ -121,9 +121,10 @@ export const GUEST =
 export interface OpenWhiskClient {
   actions: Record<'create' | 'update' | 'get' | 'delete' | 'list' | 'invoke', Call>
   activations: Record<'list' | 'get' | 'logs' | 'result', Call>
-  packages: Record<'create' | 'delete' | 'list', Call>
-  triggers: Record<'create' | 'delete' | 'invoke', Call>
-  rules: Record<'create' | 'delete', Call>
+  packages: Record<'create' | 'get' | 'update' | 'delete' | 'list', Call>
+  triggers: Record<'create' | 'get' | 'delete' | 'invoke', Call>
+  feeds: Record<'create' | 'get' | 'delete', Call>
+  rules: Record<'create' | 'delete' | 'enable' | 'disable', Call>
 }
 type Call = (options?: object | string) => Promise<Answer>
 /** Any field of any answer: tests look at few of each. */
