@@ -227,9 +227,6 @@ interface ControlParts {
   request: ControlDependencies['request']
 }
 
-/** How long `idle` waits before it looks again by itself. */
-const IDLE_POLL_MS = 20
-
 function controlOf(
   { store, clock, events, token, factories, driver, url, gatewayUrl }: ApplicationDependencies,
   { invoker, throttler, userMetrics, system, request }: ControlParts,
@@ -251,9 +248,7 @@ function controlOf(
     recycle: action => invoker.recycle(action),
     async idle(namespace) {
       const uuid = store.subjects.identityByNamespace(namespace)?.namespace.uuid
-      while (uuid !== undefined && throttler.inFlight(uuid) > 0) {
-        await new Promise(resolve => setTimeout(resolve, IDLE_POLL_MS))
-      }
+      if (uuid !== undefined) await throttler.idle(uuid)
       await invoker.settledNamespace(namespace)
     },
     async restored(namespace, entityIds) {

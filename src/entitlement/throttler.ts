@@ -22,6 +22,8 @@ export interface Throttler {
   started(namespaceUuid: string): void
   ended(namespaceUuid: string): void
   inFlight(namespaceUuid: string): number
+  /** Settles when nothing of this namespace is in flight. */
+  idle(namespaceUuid: string): Promise<void>
 }
 
 const MINUTE_MS = 60_000
@@ -68,6 +70,7 @@ export function createThrottler(
   const invokes = new MinuteCounters(clock)
   const fires = new MinuteCounters(clock)
   const flying = new Map<string, number>()
+  const waiting = new Map<string, (() => void)[]>()
   const invokesPerMinute = limits.invocationsPerMinute ?? Number.POSITIVE_INFINITY
   const concurrent = limits.concurrentInvocations ?? Number.POSITIVE_INFINITY
   const firesPerMinute = limits.firesPerMinute ?? Number.POSITIVE_INFINITY
@@ -105,10 +108,22 @@ export function createThrottler(
 
     ended(uuid) {
       const count = flying.get(uuid) ?? 0
-      if (count > 1) flying.set(uuid, count - 1)
-      else flying.delete(uuid)
+      if (count > 1) {
+        flying.set(uuid, count - 1)
+        return
+      }
+      flying.delete(uuid)
+      for (const resolve of waiting.get(uuid) ?? []) resolve()
+      waiting.delete(uuid)
     },
 
     inFlight: uuid => flying.get(uuid) ?? 0,
+
+    async idle(uuid) {
+      // Again and again: what ended may have made room for the next.
+      while (flying.has(uuid)) {
+        await new Promise<void>(resolve => waiting.set(uuid, [...(waiting.get(uuid) ?? []), resolve]))
+      }
+    },
   }
 }

@@ -75,6 +75,21 @@ describe('throttler', () => {
     expect(throttler.inFlight('u1')).toBe(0)
   })
 
+  it('says when nothing of a namespace is in flight', async () => {
+    const { throttler } = setUp({})
+    await throttler.idle('u1')
+    for (let i = 0; i < 2; i++) throttler.started('u1')
+    const order: string[] = []
+    const waits = [1, 2].map(number => throttler.idle('u1').then(() => order.push(`idle ${number}`)))
+    throttler.ended('u1')
+    await Promise.resolve()
+    order.push('one left')
+    throttler.started('u2')
+    throttler.ended('u1')
+    await Promise.all(waits)
+    expect(order).toEqual(['one left', 'idle 1', 'idle 2'])
+  })
+
   it('tells who listens what was let through, and what was refused and why', () => {
     const bus = new EventBus<UserMetric>()
     const clock = { now: () => 1_700_000_040_000, setTimeout: () => ({ cancel() {} }) }
