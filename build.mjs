@@ -7,9 +7,9 @@
 //
 //   --if-needed   do nothing when the output is newer than everything it is made of
 //   --meta        also write dist/meta.json, which https://esbuild.github.io/analyze/ shows
-//   --binary      also make the single executable, for the system and the processor this runs on, of the Node.js this
-//                 runs on. It needs nothing but the shared libraries of that Node.js (on Linux those of glibc and
-//                 libstdc++). On macOS it is signed ad hoc: to hand it on, sign it with a certificate of Apple's
+//   --binary      also make the single executable (Linux, macOS), for the system and the processor this runs on, of
+//                 the Node.js this runs on. It needs nothing but the shared libraries of that Node.js (on Linux those of
+//                 glibc and libstdc++). On macOS it is signed ad hoc: to hand it on, sign it with a certificate of Apple's
 //                 (codesign --force --options runtime --sign ID) and the entitlements allow-jit and
 //                 disable-library-validation, for it loads the addon that it unpacks.
 //
@@ -40,7 +40,17 @@
 // has it inside.)
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -139,7 +149,18 @@ async function buildBinary() {
     return (await esbuild.build(options)).metafile
   }
   const metafile = await makeBinary({ root, dist, scratch: building, output: binary, bundle })
-  writeFileSync(join(dirname(binary), 'THIRD-PARTY-LICENSES.txt'), licences([...results, { metafile }]))
+  const texts = `${licences([...results, { metafile }])}\n${nodeLicence()}`
+  writeFileSync(join(dirname(binary), 'THIRD-PARTY-LICENSES.txt'), texts)
+}
+
+/** Node.js comes with the text in a folder above or, as some packages have it, without. */
+function nodeLicence() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)))
+  const file = ['LICENSE', 'share/doc/nodejs/LICENSE'].map(path => join(prefix, path)).find(existsSync)
+  const text = file
+    ? readFileSync(file, 'utf8').trim()
+    : `https://github.com/nodejs/node/blob/${process.version}/LICENSE`
+  return section(`Node.js ${process.version}`, text)
 }
 
 /** better-sqlite3 finds its addon through the package `bindings`; in the executable it is unpacked first. */
@@ -286,5 +307,10 @@ function licenceOf(name) {
   const about = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry))
   const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `Licence: ${about.license}`
-  return `${'='.repeat(80)}\n${name} ${about.version}\n${'='.repeat(80)}\n${text}\n`
+  return section(`${name} ${about.version}`, text)
+}
+
+function section(title, text) {
+  const line = '='.repeat(80)
+  return `${line}\n${title}\n${line}\n${text}\n`
 }
