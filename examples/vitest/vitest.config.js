@@ -5,5 +5,7 @@ export default defineConfig({
     globalSetup: './global-setup.js',
     pool: 'forks',
     maxWorkers: 4,
+    // First runs of actions start containers.
+    testTimeout: 30_000,
   },
 })

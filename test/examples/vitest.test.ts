@@ -20,7 +20,7 @@ describe('examples/vitest', () => {
     expect(output).toContain('3 passed')
     expect(code).toBe(0)
     await example.expectNothingLeft()
-  })
+  }, 60_000)
 
   it('stands 100 tests over 4 workers, each in its own namespace, without a sleep', async () => {
     rmSync(join(example.path, 'greeting.test.js'))
@@ -32,7 +32,7 @@ describe('examples/vitest', () => {
     expect(report).toMatchObject({ numPassedTests: 100, numTotalTests: 100, success: true })
     expect(readdirSync(join(example.path, 'workers'))).toHaveLength(4)
     await example.expectNothingLeft()
-  }, 120_000)
+  }, 240_000)
 })
 
 /** One file of 25 tests; all files use the same names, in different namespaces. */
