@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import { withRealTimers } from '../virtual-clock.ts'
 import type { ContainerProxy } from './container-proxy.ts'
 import type { EngineMetrics } from './engine-metrics.ts'
 import { backfillCount, desiredCount, initialCount, type StemCellConfig } from './stem-cells.ts'
@@ -24,6 +25,8 @@ const RETRY_MS = 30_000
 export class StemCellKeeper {
   readonly #configs: readonly StemCellConfig[]
   readonly #services: KeeperServices
+  /** Real time: moving a virtual clock on by a day must not make a day's worth of stem cells. */
+  readonly #timers: Pick<Clock, 'setTimeout'>
   /** Starts without a stem cell since the last check, by the place in the configuration. */
   readonly #missed: number[]
   readonly #failed = new Set<StemCellConfig>()
@@ -33,6 +36,7 @@ export class StemCellKeeper {
   constructor(configs: readonly StemCellConfig[], services: KeeperServices) {
     this.#configs = configs
     this.#services = services
+    this.#timers = withRealTimers(services.clock)
     this.#missed = configs.map(() => 0)
   }
 
@@ -64,7 +68,7 @@ export class StemCellKeeper {
   }
 
   #armCheck(): void {
-    this.#check = this.#services.clock.setTimeout(() => {
+    this.#check = this.#timers.setTimeout(() => {
       this.#renew()
       if (this.#active) this.#armCheck()
     }, CHECK_INTERVAL_MS)
@@ -96,7 +100,7 @@ export class StemCellKeeper {
     if (this.#failed.has(config)) return
     this.#failed.add(config)
     this.#services.log.warn(`no stem cell for ${config.kind}`, { error })
-    this.#services.clock.setTimeout(() => {
+    this.#timers.setTimeout(() => {
       this.#failed.delete(config)
       this.backfill()
     }, RETRY_MS)
