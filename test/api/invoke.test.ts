@@ -22,7 +22,7 @@ const invoke = (query = '', call: Call = {}) => api.call('POST', `${ACTION}${que
 
 /** Waits until the request stands at its wait. */
 async function untilInvoked(): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 15_000
   while (api.clock.pending === 0) {
     if (Date.now() > deadline) throw new Error('nothing waits')
     await new Promise(resolve => setImmediate(resolve))

@@ -124,13 +124,13 @@ export const conductor = (name: string, source: string, overrides: Parameters<ty
 export const annotations = (record: WhiskActivation): JsonObject =>
   Object.fromEntries(record.annotations.map(({ key, value }) => [key, value]))
 
-/** Polls until `probe` gives something; fails after two seconds. */
+/** Polls until `probe` gives something; fails after fifteen seconds, which only a busy machine comes near. */
 export async function eventually<T>(probe: () => T | undefined | false): Promise<T> {
-  const deadline = Date.now() + 2_000
+  const deadline = Date.now() + 15_000
   for (;;) {
     const found = probe()
     if (found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error('it did not happen within two seconds')
+    if (Date.now() > deadline) throw new Error('it did not happen within fifteen seconds')
     await new Promise(resolve => setImmediate(resolve))
   }
 }
