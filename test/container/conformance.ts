@@ -26,6 +26,8 @@ export interface ConformanceOptions {
   request?(kind: string): Partial<ContainerRequest>
   /** Whether the driver notices that the memory limit ended a container. */
   noticesMemory?: boolean
+  /** False where the runtimes are the programs that another driver's suite puts through all they can do. */
+  testsRuntimes?: boolean
   /** Kinds of which nothing can be run here. */
   without?: readonly string[]
 }
@@ -64,6 +66,7 @@ export const testContainerFactory = (
     testLogs(create)
     if (options.runsProcesses === false) return
     testFailures(create, options)
+    if (options.testsRuntimes === false) return
     testNodeRuntime(create)
     if (!options.without?.includes('python:3.11')) testPythonRuntime(create)
   })
