@@ -17,7 +17,7 @@ import { startRetention } from './retention.ts'
 import { runDirectory, writeRunFile } from './run-file.ts'
 import { openState } from './state.ts'
 import { VERSION } from './version.ts'
-import { createVirtualClock, withRealTimers } from './virtual-clock.ts'
+import { createVirtualClock, isVirtual, withRealTimers } from './virtual-clock.ts'
 
 export interface Overrides {
   log?: Logger
@@ -111,7 +111,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     })
     cleanup.push(() => application.close())
     front.open(application)
-    const retention = startRetention(state.store.activations, config, withRealTimers(clock), log)
+    // Who moves the clock on by a month wants to see the records of that month: by age, none of them goes.
+    const { retentionCount } = config
+    const kept = { retentionCount, retentionAge: isVirtual(clock) ? 0 : config.retentionAge }
+    const retention = startRetention(state.store.activations, kept, withRealTimers(clock), log)
     cleanup.push(() => retention.close())
     await state.store.committed()
 
