@@ -2,141 +2,75 @@
 //   bench.mjs - what the server costs, as ratios to what it is compared with in the same run
 //
 // USAGE
-//   npm run bench [-- --only start,warm,cold] [--driver process,docker] [--rounds N] [--json FILE]
+//   npm run bench [-- --only start,warm,…] [--driver process,docker] [--rounds N] [--records N] [--json FILE]
 //
-//   --only NAMES    some of: start (start-up and idle memory), warm (blocking invoke of a warm action), cold (first
-//                   invoke of a new action)
+//   --only NAMES    some of:
+//                     start      start-up against `node -e 0`, and idle memory
+//                     warm       blocking invokes and web actions on one connection, against the runtime's own /run
+//                     many       32 connections, against the container's own rate or a bare proxy
+//                     accept     durable non-blocking accepts, against parsing the same body
+//                     get        reading an action on 32 connections, against a bare route with the same bytes
+//                     cold       first invokes, against the steps of the driver alone
+//                     prewarmed  first invokes that find a stem cell, against /init and /run alone
+//                     million    lists and accepts at a million records (3 GB of disk for some minutes)
 //   --driver NAMES  process, docker; both unless said, docker when an engine with the image is there
 //   --rounds N      how often each pair is measured, in turn (5); figures are medians over rounds
+//   --records N     how many records `million` means
 //   --json FILE     write the figures there too
 //
-// Milliseconds say much about the machine and little about the server: compare ratios and differences.
+// Both sides of a comparison are measured in turn, by one load generator in a process of its own, or by wrk where that
+// is installed and more than one connection is asked for. Milliseconds and rates say much about the machine and little
+// about the server: compare ratios and differences. On two cores, which load, server and containers share.
 
-import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { httpClient, median, times } from './measure.mjs'
-import { ACTIONS, authorization, bareRuntimes, CODE, dockerUnavailable, startServer } from './subjects.mjs'
+import * as figures from './figures.mjs'
+import { hasWrk } from './measure.mjs'
+import { million } from './million.mjs'
+import { dockerUnavailable } from './subjects.mjs'
+
+const MEASURES = { ...figures, million }
+const PER_DRIVER = new Set(['warm', 'many', 'cold', 'prewarmed'])
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: 'start,warm,cold' },
+    only: { type: 'string', default: Object.keys(MEASURES).join(',') },
     driver: { type: 'string', default: 'process,docker' },
     rounds: { type: 'string', default: '5' },
+    records: { type: 'string', default: '1000000' },
     json: { type: 'string' },
   },
 })
 const rounds = Number(options.rounds)
-const figures = []
+const rows = []
 
-function report(name, driver, values, target) {
-  figures.push({ name, driver, ...values, target })
-  const shown = Object.entries(values).map(([key, value]) => `${key} ${value.toFixed(2)}`)
-  console.log(`${name.padEnd(22)} ${driver.padEnd(8)} ${shown.join('  ').padEnd(64)} ${target ?? ''}`.trimEnd())
+const round = value => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
+
+/** `result` is the figure itself, `target` what it should be. */
+function report(name, driver, values, result, target, met) {
+  rows.push({ name, driver, ...values, result, target, met })
+  const shown = Object.entries(values).map(([key, value]) => `${key} ${round(value)}`)
+  const cells = [name.padEnd(22), driver.padEnd(8), result.padEnd(24), target.padEnd(12), met ? '  ' : '! ']
+  console.log(cells.join(' ') + shown.join('  '))
 }
 
-async function start() {
-  const bare = []
-  const ready = []
-  const memory = []
-  for (let round = 0; round < rounds * 3; round++) {
-    const [empty] = await times(1, () => spawnSync(process.execPath, ['-e', '0']))
-    bare.push(empty)
-    const server = await startServer('--ephemeral', '--driver', 'process')
-    ready.push(server.readyMs)
-    // What is loaded after the start is part of it.
-    if (round < rounds) {
-      await new Promise(resolve => setTimeout(resolve, 500))
-      memory.push(server.memory())
-    }
-    await server.stop()
-  }
-  const ratio = median(ready) / median(bare)
-  report('start-up', '-', { 'ready ms': median(ready), 'node -e 0 ms': median(bare), ratio }, 'ratio <= 4')
-  report('idle memory', '-', { MB: median(memory) }, '<= 90')
+const names = options.only.split(',')
+for (const name of names) {
+  if (Object.hasOwn(MEASURES, name)) continue
+  console.error(`bench.mjs: no figure is called ${name}; the top of the file says which there are`)
+  process.exit(2)
 }
-
-/** A server with clients, and one action in it. */
-async function serve(driver, call) {
-  const server = await startServer(
-    '--data-dir',
-    `state-${driver}-${figures.length}`,
-    '--driver',
-    driver,
-    '--log-level',
-    'info',
-  )
-  const client = httpClient(server.place)
-  const put = name => {
-    const body = JSON.stringify({ exec: { kind: 'nodejs:20', code: CODE } })
-    return client.send('PUT', `${ACTIONS}/${name}`, body, authorization)
-  }
-  const invoke = async name => {
-    const answer = await client.send('POST', `${ACTIONS}/${name}?blocking=true`, '{"name":"x"}', authorization)
-    if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
-  }
-  try {
-    await call({ put, invoke })
-  } finally {
-    client.close()
-    await server.stop()
-  }
-}
-
-const WARM_CALLS = 500
-
-async function warm(driver) {
-  const runtime = await bareRuntimes[driver]()
-  await runtime.init()
-  const direct = []
-  const served = []
-  await serve(driver, async ({ put, invoke }) => {
-    await put('hello')
-    // Both sides have compiled what they run before anything counts.
-    await times(WARM_CALLS, () => runtime.run())
-    await times(WARM_CALLS, () => invoke('hello'))
-    for (let round = 0; round < rounds; round++) {
-      direct.push(median(await times(WARM_CALLS, () => runtime.run())))
-      served.push(median(await times(WARM_CALLS, () => invoke('hello'))))
-    }
-  })
-  await runtime.remove()
-  const [invokeMs, runMs] = [median(served), median(direct)]
-  const values = { 'invoke ms': invokeMs, '/run ms': runMs, 'added ms': invokeMs - runMs, ratio: invokeMs / runMs }
-  report('warm blocking invoke', driver, values, 'added <= 0.40')
-}
-
-async function cold(driver) {
-  const direct = []
-  const served = []
-  await serve(driver, async ({ put, invoke }) => {
-    for (let round = 0; round < rounds * 2; round++) {
-      let runtime
-      direct.push(
-        ...(await times(1, async () => {
-          runtime = await bareRuntimes[driver]()
-          await runtime.init()
-          await runtime.run()
-        })),
-      )
-      await runtime.remove()
-      await put(`cold${round}`)
-      served.push(...(await times(1, () => invoke(`cold${round}`))))
-    }
-  })
-  const [invokeMs, bareMs] = [median(served), median(direct)]
-  const values = { 'invoke ms': invokeMs, 'bare ms': bareMs, 'added ms': invokeMs - bareMs, ratio: invokeMs / bareMs }
-  report('cold blocking invoke', driver, values, 'added <= 10')
-}
-
 const drivers = options.driver.split(',').filter(driver => {
   const why = driver === 'docker' ? dockerUnavailable() : undefined
   if (why !== undefined) console.log(`docker: skipped, ${why}`)
   return why === undefined
 })
-console.log(`Node.js ${process.version}, ${rounds} rounds, medians\n`)
-for (const name of options.only.split(',')) {
-  if (name === 'start') await start()
-  else for (const driver of drivers) await { warm, cold }[name](driver)
+const generator = hasWrk() ? 'wrk for many connections' : 'no wrk'
+console.log(`Node.js ${process.version}, ${cpus().length} cores, ${rounds} rounds, medians, ${generator}\n`)
+for (const name of names) {
+  const common = { rounds, report, records: Number(options.records) }
+  if (!PER_DRIVER.has(name)) await MEASURES[name](common)
+  else for (const driver of drivers) await MEASURES[name]({ ...common, driver })
 }
-if (options.json) writeFileSync(options.json, `${JSON.stringify(figures, undefined, 2)}\n`)
+if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, undefined, 2)}\n`)

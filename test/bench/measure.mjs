@@ -1,6 +1,10 @@
-// Measuring for the bench: an HTTP client that costs little and the same for every subject, and the figures of samples.
+// Measuring for the bench: a client, a load generator, and the figures of samples.
 
+import { execFileSync, fork, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** A client of one place (`{ host, port }` or `{ socketPath }`) with `connections` kept-alive connections. */
 export function httpClient(place, connections = 1) {
@@ -35,19 +39,87 @@ export async function times(count, call) {
   return samples
 }
 
-/** Calls per second of `connections` callers that each call again when they have their answer. */
-export async function rate(milliseconds, connections, call) {
-  const startedAt = performance.now()
-  let count = 0
-  await Promise.all(
-    Array.from({ length: connections }, async (_, i) => {
-      while (performance.now() - startedAt < milliseconds) {
-        await call(i)
-        count++
-      }
-    }),
-  )
-  return (count / (performance.now() - startedAt)) * 1000
+/** A request that is sent over and over: where to, its bytes, and the statuses it may be answered with. */
+export function shot(place, method, path, body, headers = {}, expected = [200]) {
+  const all = { Host: place.host ?? 'localhost', ...headers }
+  if (body !== undefined) {
+    all['Content-Type'] = 'application/json'
+    all['Content-Length'] = String(Buffer.byteLength(body))
+  }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  const request = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`
+  return { place, method, path, body, headers, expected, request }
+}
+
+let generator
+
+/** The one load generator, in a process of its own. */
+function loader() {
+  if (generator === undefined) {
+    generator = fork(fileURLToPath(new URL('load.mjs', import.meta.url)), { execArgv: [] })
+    generator.unref()
+    generator.channel.unref()
+    process.on('exit', () => generator.kill('SIGKILL'))
+  }
+  return generator
+}
+
+/**
+ * Sends `target` from `connections` connections, again as soon as it is answered, for `milliseconds` or until there are
+ * `calls` answers. Resolves with `rate` (a second), `count`, `p50` and `p99` (milliseconds); fails on any other status.
+ */
+export function load(target, { connections = 1, milliseconds, calls }) {
+  const child = loader()
+  return new Promise((resolve, reject) => {
+    child.ref()
+    child.channel.ref()
+    child.once('message', ({ result, error }) => {
+      child.unref()
+      child.channel.unref()
+      if (error === undefined) resolve(result)
+      else reject(new Error(`${target.method} ${target.path}: ${error}`))
+    })
+    const { place, request, expected } = target
+    child.send({ place, request, expected, connections, milliseconds, calls })
+  })
+}
+
+let wrk
+
+export function hasWrk() {
+  if (wrk === undefined) {
+    try {
+      execFileSync('wrk', ['--version'], { stdio: 'pipe' })
+      wrk = true
+    } catch (error) {
+      // It prints its version and exits with 1.
+      wrk = error.status === 1
+    }
+  }
+  return wrk
+}
+
+let scripts = 0
+
+/** Answers a second from `connections` connections: by wrk, which takes least of the machine, where it is installed. */
+export async function throughput(target, { connections, seconds = 1, folder }) {
+  if (!hasWrk()) return (await load(target, { connections, milliseconds: seconds * 1000 })).rate
+  const { place, method, path, body, headers } = target
+  const script = join(folder, `wrk${++scripts}.lua`)
+  const more = body === undefined ? {} : { 'Content-Type': 'application/json' }
+  const lines = [`wrk.method = ${JSON.stringify(method)}`]
+  for (const [name, value] of Object.entries({ ...headers, ...more })) {
+    lines.push(`wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`)
+  }
+  if (body !== undefined) lines.push(`wrk.body = ${JSON.stringify(body)}`)
+  writeFileSync(script, lines.join('\n'))
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, `http://${place.host}:${place.port}${path}`]
+  const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of child.stdout) text += chunk
+  const rate = /Requests\/sec: +([\d.]+)/.exec(text)?.[1]
+  if (rate === undefined || /Non-2xx|Socket errors/.test(text)) throw new Error(`${method} ${path}: ${text}`)
+  return Number(rate)
 }
 
 export const quantile = (samples, q) =>
