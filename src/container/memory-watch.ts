@@ -11,6 +11,8 @@ export interface Watched {
   busy: number
   /** The processes known to work for it; refreshed from the process table now and then. */
   pids: number[]
+  /** When its peaks were looked at last, by the monotonic clock. */
+  peaksAt?: number
   /** A process of it was killed for exceeding the limit. */
   exceeded(pid: number): void
 }
@@ -112,6 +114,10 @@ export const createMemoryWatch = (): MemoryWatch => {
  */
 export const exceededMeanwhile = (watched: Watched, workedMs: number): boolean => {
   if (!onLinux || workedMs < MIN_WORK_MS) return false
+  // Of many calls at once each ends soon after another: since that one's look there was no time to fill the limit.
+  const now = performance.now()
+  if (now - (watched.peaksAt ?? Number.NEGATIVE_INFINITY) < MIN_WORK_MS) return false
+  watched.peaksAt = now
   const pid = watched.pids.find(candidate => peakOwnBytes(candidate) > watched.limitBytes)
   if (pid === undefined) return false
   end(watched, pid)
