@@ -6,11 +6,15 @@ type Labels = Readonly<Record<string, string>>
 /** A counter with labels. */
 export interface Counter {
   inc(labels?: Labels, by?: number): void
+  /** Counts with these labels, without writing them out each time. */
+  of(labels?: Labels): () => void
 }
 
 /** A histogram of seconds (or of whatever its buckets count in) with labels. */
 export interface Histogram {
   observe(value: number, labels?: Labels): void
+  /** Observes with these labels, without writing them out each time. */
+  of(labels?: Labels): (value: number) => void
 }
 
 /** What the engine tells of an ended activation. */
@@ -73,43 +77,73 @@ function escapeLabel(value: string): string {
 }
 
 function labelText(labels: Labels | undefined, more?: string): string {
+  if (labels === undefined && more === undefined) return ''
   const texts = Object.entries(labels ?? {}).map(([name, value]) => `${name}="${escapeLabel(value)}"`)
   if (more !== undefined) texts.push(more)
   return texts.length === 0 ? '' : `{${texts.join(',')}}`
 }
 
-/** Values by the text of their labels: a label set is written out each time, which is cheaper than comparing it. */
+/** Values by the text of their labels. */
 function createCounter(name: string, help: string): Counter & Family {
-  const values = new Map<string, number>()
+  const values = new Map<string, { value: number }>()
+  const series = (labels: Labels | undefined) => {
+    const key = labelText(labels)
+    let entry = values.get(key)
+    if (entry === undefined) {
+      entry = { value: 0 }
+      values.set(key, entry)
+    }
+    return entry
+  }
   return {
     name,
     help,
     type: 'counter',
     inc(labels, by = 1) {
-      const key = labelText(labels)
-      values.set(key, (values.get(key) ?? 0) + by)
+      series(labels).value += by
     },
-    lines: () => [...values].map(([key, value]) => `${name}${key} ${value}`),
+    of(labels) {
+      const entry = series(labels)
+      return () => {
+        entry.value++
+      }
+    },
+    lines: () => [...values].map(([key, { value }]) => `${name}${key} ${value}`),
   }
 }
 
+interface Series {
+  readonly labels: Labels | undefined
+  readonly counts: number[]
+  sum: number
+  count: number
+}
+
 function createHistogram(name: string, help: string, buckets: readonly number[]): Histogram & Family {
-  const series = new Map<string, { labels: Labels | undefined; counts: number[]; sum: number; count: number }>()
+  const series = new Map<string, Series>()
+  const seriesOf = (labels: Labels | undefined): Series => {
+    const key = labelText(labels)
+    let entry = series.get(key)
+    if (entry === undefined) {
+      entry = { labels, counts: buckets.map(() => 0), sum: 0, count: 0 }
+      series.set(key, entry)
+    }
+    return entry
+  }
+  const enter = (entry: Series, value: number) => {
+    const bucket = buckets.findIndex(bound => value <= bound)
+    if (bucket !== -1) entry.counts[bucket] = (entry.counts[bucket] ?? 0) + 1
+    entry.sum += value
+    entry.count++
+  }
   return {
     name,
     help,
     type: 'histogram',
-    observe(value, labels) {
-      const key = labelText(labels)
-      let entry = series.get(key)
-      if (entry === undefined) {
-        entry = { labels, counts: buckets.map(() => 0), sum: 0, count: 0 }
-        series.set(key, entry)
-      }
-      const bucket = buckets.findIndex(bound => value <= bound)
-      if (bucket !== -1) entry.counts[bucket] = (entry.counts[bucket] ?? 0) + 1
-      entry.sum += value
-      entry.count++
+    observe: (value, labels) => enter(seriesOf(labels), value),
+    of(labels) {
+      const entry = seriesOf(labels)
+      return value => enter(entry, value)
     },
     lines: () =>
       [...series].flatMap(([key, { labels, counts, sum, count }]) => {
@@ -129,6 +163,22 @@ function createGauge(name: string, help: string, read: () => number, labels?: La
   return { name, help, type: 'gauge', lines: () => [`${name}${labelText(labels)} ${read()}`] }
 }
 
+interface RequestMetrics {
+  readonly count: Counter
+  readonly byStatus: Map<number, () => void>
+  readonly seconds: (value: number) => void
+}
+
+/** What a map has under a key, made when it is not there. */
+function kept<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}
+
 export function createMetrics(): Metrics {
   const families = new Map<string, Family>()
   const register = <F extends Family>(family: F): F => {
@@ -139,7 +189,7 @@ export function createMetrics(): Metrics {
   const histogram = (name: string, help: string, buckets: readonly number[] = SECONDS) =>
     register(createHistogram(name, help, buckets))
   counter('counter_controller_startup_counter_total', 'Starts of the controller').inc({ controller_id: '0' })
-  const requests = new Map<string, { count: Counter; seconds: Histogram }>()
+  const requests = new Map<string, RequestMetrics>()
   return {
     engine: engineCounters(counter, histogram),
     counter,
@@ -148,17 +198,14 @@ export function createMetrics(): Metrics {
       register(createGauge(name, help, read, labels))
     },
     request(method, status, milliseconds) {
-      const name = method.toLowerCase()
-      let known = requests.get(name)
-      if (known === undefined) {
-        known = {
-          count: counter(`counter_http_${name}_counter_total`, `Answered ${method} requests`),
-          seconds: histogram(`histogram_http_${name}_counter_seconds`, `Seconds to answer ${method} requests`),
-        }
-        requests.set(name, known)
-      }
-      known.count.inc({ statusCode: String(status) })
-      known.seconds.observe(milliseconds / 1000)
+      const known = kept(requests, method, () => {
+        const name = method.toLowerCase()
+        const count = counter(`counter_http_${name}_counter_total`, `Answered ${method} requests`)
+        const seconds = histogram(`histogram_http_${name}_counter_seconds`, `Seconds to answer ${method} requests`)
+        return { count, byStatus: new Map(), seconds: seconds.of() }
+      })
+      kept(known.byStatus, status, () => known.count.of({ statusCode: String(status) }))()
+      known.seconds(milliseconds / 1000)
     },
     render() {
       const texts = [...families.values()].map(family => {
@@ -198,14 +245,20 @@ function engineCounters(
     finished.inc()
     seconds.observe(milliseconds / 1000)
   }
+  const startsBySeries = new Map<string, () => void>()
+  let acknowledged: (() => void) | undefined
   return {
     containerStarted(label, namespace, action) {
       activations.inc()
-      starts.inc({ containerState: label, initiator: namespace, namespace: action.namespace, action: action.name })
+      const key = `${label} ${namespace} ${action.namespace}/${action.name}`
+      kept(startsBySeries, key, () =>
+        starts.of({ containerState: label, initiator: namespace, namespace: action.namespace, action: action.name }),
+      )()
     },
     activationEnded(record, phases) {
       accepted.inc()
-      acks.inc({ controller_id: '0', type: 'regular' })
+      acknowledged ??= acks.of({ controller_id: '0', type: 'regular' })
+      acknowledged()
       pass(init, phases?.init)
       pass(run, phases?.run)
       pass(logs, phases?.logs)
@@ -229,24 +282,53 @@ function actionMetrics(
   const waitTime = histogram('openwhisk_action_waitTime_seconds', 'Seconds that activations waited')
   const initTime = histogram('openwhisk_action_initTime_seconds', 'Seconds of initialisation')
   const size = histogram('openwhisk_action_response_size_bytes', 'Sizes of results', BYTES)
-  return record => {
-    const annotations = new Map(record.annotations.map(({ key, value }) => [key, value]))
-    const path = annotations.get('path')
-    if (typeof path !== 'string') return
+  const seriesOf = (record: EndedActivation, path: string, kind: string): ActionSeries => {
     const slash = path.indexOf('/')
-    const action = { namespace: path.slice(0, slash), initiator: record.namespace, action: path.slice(slash + 1) }
-    activations.inc({ ...action, kind: String(annotations.get('kind') ?? 'unknown') })
-    status.inc({ ...action, status: STATUS[record.response.statusCode] ?? 'unknown' })
-    duration.observe((record.duration ?? 0) / 1000, action)
-    const wait = annotations.get('waitTime')
-    if (typeof wait === 'number') waitTime.observe(wait / 1000, action)
-    const init = annotations.get('initTime')
-    if (typeof init === 'number') {
-      coldStarts.inc(action)
-      initTime.observe(init / 1000, action)
+    const labels = { namespace: path.slice(0, slash), initiator: record.namespace, action: path.slice(slash + 1) }
+    return {
+      labels,
+      activation: activations.of({ ...labels, kind }),
+      byStatus: new Map(),
+      duration: duration.of(labels),
     }
-    if (record.response.size !== undefined) size.observe(record.response.size, action)
   }
+  const known = new Map<string, ActionSeries>()
+  return record => {
+    const [path, kind, wait, init] = ['path', 'kind', 'waitTime', 'initTime'].map(
+      name => record.annotations.find(({ key }) => key === name)?.value,
+    )
+    if (typeof path !== 'string') return
+    const kindText = String(kind ?? 'unknown')
+    const key = `${record.namespace} ${kindText} ${path}`
+    const series = kept(known, key, () => seriesOf(record, path, kindText))
+    const { labels } = series
+    series.activation()
+    const outcome = STATUS[record.response.statusCode] ?? 'unknown'
+    kept(series.byStatus, outcome, () => status.of({ ...labels, status: outcome }))()
+    series.duration((record.duration ?? 0) / 1000)
+    if (typeof wait === 'number') {
+      series.wait ??= waitTime.of(labels)
+      series.wait(wait / 1000)
+    }
+    if (typeof init === 'number') {
+      coldStarts.inc(labels)
+      initTime.observe(init / 1000, labels)
+    }
+    if (record.response.size !== undefined) {
+      series.size ??= size.of(labels)
+      series.size(record.response.size)
+    }
+  }
+}
+
+/** What is counted of one action, for one initiator. */
+interface ActionSeries {
+  readonly labels: Labels
+  readonly activation: () => void
+  readonly byStatus: Map<string, () => void>
+  readonly duration: (value: number) => void
+  wait?: (value: number) => void
+  size?: (value: number) => void
 }
 
 /** What the container pool and the queue hold, as the engine's status says. */

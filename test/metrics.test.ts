@@ -29,6 +29,18 @@ describe('metrics', () => {
     ])
   })
 
+  it('count requests by method and status', () => {
+    const metrics = createMetrics()
+    metrics.request('GET', 200, 3)
+    metrics.request('GET', 404, 1)
+    metrics.request('GET', 200, 2)
+    expect(linesOf(metrics.render(), 'counter_http_get')).toEqual([
+      'counter_http_get_counter_total{statusCode="200"} 2',
+      'counter_http_get_counter_total{statusCode="404"} 1',
+    ])
+    expect(metrics.render()).toContain('histogram_http_get_counter_seconds_count 3\n')
+  })
+
   it('show nothing of what never happened', () => {
     expect(createMetrics().render()).not.toContain('openwhisk_action')
   })
