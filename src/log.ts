@@ -77,11 +77,20 @@ export function createLogger(options: LogOptions = {}): OpenLogger {
 const toStderr = (text: string) => void process.stderr.write(text)
 const toFile = (fd: number) => (text: string) => void writeSync(fd, text)
 
-/** Gathers the lines of one turn of the event loop: a write for each would cost a busy server more than the lines. */
+/** How long lines may wait for company: nobody reads faster than this. */
+const GATHER_MS = 5
+
+/**
+ * Gathers lines for a moment: writes to a pipe or a file block, and one for each line would cost a busy server more
+ * than the lines do. Errors, and what is pending at the process's end, are written at once.
+ */
 function createBatch(sink: (text: string) => void) {
   let pending = ''
   let closed = false
+  let timer: NodeJS.Timeout | undefined
   const flush = () => {
+    clearTimeout(timer)
+    timer = undefined
     const text = pending
     pending = ''
     if (text !== '') sink(text)
@@ -90,7 +99,7 @@ function createBatch(sink: (text: string) => void) {
   return {
     add(line: string) {
       if (closed) return
-      if (pending === '') setImmediate(flush)
+      timer ??= setTimeout(flush, GATHER_MS).unref()
       pending += line
     },
     flush,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createLogger, type LogOptions } from '../src/log.ts'
 
 /** The lines that a logger writes. */
@@ -59,13 +59,13 @@ describe('createLogger', () => {
     expect(written({ color: true }, use)[0]).toContain('\u001b[36m')
   })
 
-  it('writes the lines of one turn together, an error at once', async () => {
+  it('writes the lines of a moment together, an error at once', async () => {
     const writes: string[] = []
     const log = createLogger({ write: text => writes.push(text) })
     log.info('one')
     log.info('two')
     expect(writes).toEqual([])
-    await new Promise(setImmediate)
+    await vi.waitFor(() => expect(writes).not.toEqual([]))
     expect(writes.map(text => text.split('\n').length)).toEqual([3])
     log.info('three')
     log.error('four')
