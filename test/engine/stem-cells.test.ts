@@ -54,6 +54,9 @@ describe('stem cells', () => {
     const invocation = test.invoke('guest/hello')
     await invocation.done
     expect(invocation.startKind?.()).toBe('prewarmed')
+    // Not during the start that took it, which it would slow down.
+    expect(test.factory.made).toHaveLength(2)
+    await test.clock.advance(100)
     await eventually(() => stemCells(test) === 2)
     expect(test.factory.made).toHaveLength(3)
     expect(test.factory.made[0]?.request.name).toBe('1_prewarm_nodejs20')
