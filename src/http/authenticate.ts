@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts'
 import type { Env } from './env.ts'
 
 const KEY_LENGTH = 64
+const MAX_KEPT_LENGTH = 200
 const BASIC = /^basic[ \t]+([A-Za-z0-9+/_-]+={0,2})[ \t]*$/i
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' }
 
@@ -15,10 +16,20 @@ function unauthorized(message: string): WhiskError {
   return new WhiskError('unauthorized', message, { rejection: true, headers: CHALLENGE })
 }
 
+/** What headers decoded to. They are the clients': the memory of them has an end. */
+const decoded = new Map<string, string>()
+const MAX_DECODED = 100
+
 /** `uuid:key` of an Authorization header. Undefined when it carries no Basic credentials that could be read. */
 export function basicCredentials(header: string | undefined): string | undefined {
-  const encoded = header === undefined ? undefined : BASIC.exec(header)?.[1]
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
+  if (header === undefined) return undefined
+  const known = decoded.get(header)
+  if (known !== undefined) return known
+  const encoded = BASIC.exec(header)?.[1]
+  if (encoded === undefined) return undefined
+  const credentials = Buffer.from(encoded, 'base64').toString()
+  if (decoded.size < MAX_DECODED && credentials.length < MAX_KEPT_LENGTH) decoded.set(header, credentials)
+  return credentials
 }
 
 /**

@@ -33,6 +33,10 @@ export function transactionId(header: string | undefined): string {
   return header === undefined || header === '' || header.startsWith('sid_') ? newTransactionId() : header
 }
 
+interface Outgoing {
+  readonly outgoing?: { readonly headersSent: boolean }
+}
+
 /** Sets `transid` and `startedAt`, and shows the id on every response that does not hide it. The outermost middleware. */
 export function transid(clock: Pick<Clock, 'now'>): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -40,6 +44,8 @@ export function transid(clock: Pick<Clock, 'now'>): MiddlewareHandler<Env> {
     c.set('transid', id)
     c.set('startedAt', clock.now())
     await next()
+    // An answer that was written straight to the socket has it.
+    if ((c.env as Outgoing | undefined)?.outgoing?.headersSent === true) return
     if (!c.get('hideTransid') && !c.res.headers.has('x-request-id')) c.res.headers.set('X-Request-ID', id)
   }
 }
