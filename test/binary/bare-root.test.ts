@@ -4,12 +4,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { eventually } from '../e2e/server.ts'
 import { api, type BareRoot, describeBinary, invokeNew, makeBareRoot, run, textOf } from './binary.ts'
 
 const env = { HOME: '/tmp/home', PATH: '/usr/bin:/bin', NO_COLOR: '1' }
 const OPTIONS = ['start', '--port', '0', '--data-dir', '/tmp/data', '--driver', 'process']
+
+vi.setConfig({ testTimeout: 60_000 })
 
 describeBinary('in a root file system with nothing but the executable', () => {
   let bare: BareRoot

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { describeDocker } from '../container/docker-engine.ts'
 import { BINARY, describeBinary, run } from './binary.ts'
 
@@ -18,6 +18,8 @@ const CLIENT = `
   ask('PUT', '/actions/a', { exec: { kind, code } })
     .then(() => ask('POST', '/actions/a?blocking=true&result=true', { x: 1 }))
     .then(result => console.log(JSON.stringify(result)))`
+
+vi.setConfig({ testTimeout: 60_000 })
 
 describeBinary('the executable', () => {
   let home = ''

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { describeDocker } from '../container/docker-engine.ts'
 import { eventually } from '../e2e/server.ts'
 import { api, describeBinary, invokeNew, root } from './binary.ts'
@@ -12,6 +12,9 @@ const execute = promisify(execFile)
 const docker = async (...args: string[]) => (await execute('docker', args)).stdout.trim()
 
 const name = `openwhisk-standalone-test-${process.pid}`
+
+// Every request from inside is a container of its own.
+vi.setConfig({ testTimeout: 90_000 })
 
 describeBinary('the image', () => {
   describeDocker('as a CI service', () => {
