@@ -24,7 +24,7 @@
 //   4. The published API gets its two doors (ES module and CommonJS) into the same bundle, and its declarations, which
 //      tsc makes of src/public.ts.
 //   5. The licences of every bundled package are gathered.
-//   6. For the single executable build/binary.mjs puts the same sources, bundled once more without anything beside
+//   6. For the single executable .build/binary.mjs puts the same sources, bundled once more without anything beside
 //      them, into a copy of Node.js.
 //
 // OUTPUT
@@ -142,7 +142,7 @@ console.log(`dist/ built in ${Date.now() - startedAt} ms (${relative(root, main)
 if (flags.has('--binary')) await buildBinary()
 
 async function buildBinary() {
-  const { makeBinary } = await import('./build/binary.mjs')
+  const { makeBinary } = await import('./.build/binary.mjs')
   mkdirSync(building)
   const bundle = async outfile => {
     const options = { ...server(true), entryPoints: ['src/binary.ts'], outfile, plugins: [dockerodeExtras, addon()] }
@@ -224,7 +224,7 @@ function isFresh() {
   const outputs = flags.has('--binary') ? [main, binary] : [main]
   if (!outputs.every(existsSync)) return false
   const built = Math.min(...outputs.map(file => statSync(file).mtimeMs))
-  const sources = ['build.mjs', 'package.json', 'package-lock.json', ...filesBelow('build'), ...filesBelow('src')]
+  const sources = ['build.mjs', 'package.json', 'package-lock.json', ...filesBelow('.build'), ...filesBelow('src')]
   return sources.every(file => statSync(join(root, file)).mtimeMs <= built)
 }
 
