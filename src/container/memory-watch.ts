@@ -1,6 +1,6 @@
 // Keeps process containers within their memory limits by watching their resident memory while they work.
 
-import { groupMembers, isMember, kill, ownBytes, peakOwnBytes } from './process-table.ts'
+import { groupMembers, isMember, kill, newestProcess, ownBytes, peakOwnBytes } from './process-table.ts'
 
 /** The processes of one container: what is watched, and who is told. */
 export interface Watched {
@@ -11,6 +11,10 @@ export interface Watched {
   busy: number
   /** The processes known to work for it; refreshed from the process table now and then. */
   pids: number[]
+  /** When it is to be looked at next, by the monotonic clock; the sooner the closer to its limit it was. */
+  dueAt?: number
+  /** What `newestProcess` said before the process table was read for it last. */
+  tableOf?: string | undefined
   /** When its peaks were looked at last, by the monotonic clock. */
   peaksAt?: number
   /** A process of it was killed for exceeding the limit. */
@@ -28,6 +32,8 @@ export interface MemoryWatch {
 const TICK_MS = 20
 /** Every so many ticks the process table is read, for processes that were started since. */
 const TABLE_TICKS = 25
+/** No process fills memory faster than this: that takes a look off the way of what is far from its limit. */
+const BYTES_PER_MS = 4 * 1024 * 1024
 /** So many ticks without work and the watch sleeps. */
 const IDLE_TICKS = 50
 /** A process that worked for less than this cannot have filled any limit. */
@@ -42,6 +48,7 @@ const judge = (watched: Watched, sizes: readonly { pid: number; ownBytes: number
     total += size.ownBytes
     if (size.ownBytes > largest.ownBytes) largest = size
   }
+  watched.dueAt = performance.now() + (watched.limitBytes - total) / BYTES_PER_MS
   // As the kernel does with a container: the largest process dies, the others may live on.
   if (total > watched.limitBytes) end(watched, largest.pid)
 }
@@ -60,12 +67,27 @@ export const createMemoryWatch = (): MemoryWatch => {
   let idleTicks = 0
 
   const readTable = (busy: readonly Watched[]) => {
+    const newest = newestProcess()
+    // No process was made since the last time: there are no others than the known ones.
+    if (newest !== undefined && busy.every(watched => watched.tableOf === newest)) return look(busy)
+    for (const watched of busy) watched.tableOf = newest
     const byGroup = new Map(busy.map(watched => [watched.group, watched]))
     const rows = groupMembers(new Set(byGroup.keys()))
     for (const [group, watched] of byGroup) {
       const members = rows.filter(row => row.group === group)
       watched.pids = members.map(row => row.pid)
       judge(watched, members)
+    }
+  }
+
+  const look = (busy: readonly Watched[]) => {
+    const now = performance.now()
+    for (const watched of busy) {
+      if (now < (watched.dueAt ?? 0)) continue
+      judge(
+        watched,
+        watched.pids.map(pid => ({ pid, ownBytes: ownBytes(pid) })),
+      )
     }
   }
 
@@ -77,14 +99,7 @@ export const createMemoryWatch = (): MemoryWatch => {
       clearInterval(timer)
       timer = undefined
     } else if (busy.length > 0 && ticks % TABLE_TICKS === 0) readTable(busy)
-    else if (onLinux) {
-      for (const watched of busy) {
-        judge(
-          watched,
-          watched.pids.map(pid => ({ pid, ownBytes: ownBytes(pid) })),
-        )
-      }
-    }
+    else if (onLinux) look(busy)
   }
 
   return {

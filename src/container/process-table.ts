@@ -80,6 +80,13 @@ const processIds = (): number[] => {
   return ids
 }
 
+/**
+ * Changes whenever a process is made anywhere on this machine; undefined where that cannot be told. (The last number
+ * given to a process or thread.)
+ */
+export const newestProcess = (): string | undefined =>
+  onLinux ? readText('/proc/loadavg')?.trim().split(' ').at(-1) : undefined
+
 /** Whether the process is still one of the group: its number may be another's by now. Not known where there is no /proc. */
 export const isMember = (pid: number, group: number): boolean =>
   !onLinux || Number(statFields(pid)?.[STAT_GROUP]) === group
