@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { OpenWhisk } from '../../src/index.ts'
 import { startInProcess } from './in-process.ts'
 import { type Answer, clientOf, eventually, GUEST, type OpenWhiskClient } from './server.ts'
@@ -32,6 +32,9 @@ let server: OpenWhisk
 let stop: () => Promise<void>
 let ow: OpenWhiskClient
 let composerOf: ComposerClient
+
+// Nearly every test starts processes, beside other files that do.
+vi.setConfig({ testTimeout: 60_000 })
 
 beforeAll(async () => {
   ;({ server, stop } = await startInProcess())

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { zipOf } from '../container/archives.ts'
 import {
   type Answer,
@@ -20,6 +20,9 @@ import {
 const folder = aFolder()
 let server: ServerProcess
 let ow: OpenWhiskClient
+
+// Nearly every test starts processes, beside other files that do.
+vi.setConfig({ testTimeout: 60_000 })
 
 beforeAll(async () => {
   build()

@@ -1,12 +1,15 @@
 // What the documentation of Apache OpenWhisk teaches of web actions, in actions of our own: the built server with the
 // process driver, through plain HTTP.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { aFolder, build, clientOf, GUEST, type OpenWhiskClient, type ServerProcess, startProcess } from './server.ts'
 
 const folder = aFolder()
 let server: ServerProcess
 let ow: OpenWhiskClient
+
+// Nearly every test starts processes, beside other files that do.
+vi.setConfig({ testTimeout: 60_000 })
 
 beforeAll(async () => {
   build()
