@@ -16,7 +16,8 @@ const STEP_MS = 10
 
 /** Fills the data directory with records of 2 kB, the youngest as old as this call. */
 async function fill(dataDir, count) {
-  const outfile = join(folder, 'store.cjs')
+  // Where its require finds better-sqlite3.
+  const outfile = fileURLToPath(new URL(`../../node_modules/.bench-fill-${process.pid}.cjs`, import.meta.url))
   await build({
     stdin: {
       contents: `export { openStore } from './src/store/open.ts'
@@ -28,11 +29,11 @@ async function fill(dataDir, count) {
     platform: 'node',
     format: 'cjs',
     external: ['better-sqlite3'],
-    alias: { 'better-sqlite3': createRequire(import.meta.url).resolve('better-sqlite3') },
     loader: { '.sql': 'text' },
     outfile,
   })
   const { openStore, silentLogger, realClock } = createRequire(import.meta.url)(outfile)
+  rmSync(outfile)
   const store = openStore({ path: join(dataDir, 'openwhisk.db'), clock: realClock, log: silentLogger })
   const text = 'lorem ipsum dolor sit amet '.repeat(45)
   const epoch = Date.now() - count * STEP_MS
