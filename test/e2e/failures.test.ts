@@ -132,14 +132,16 @@ describe('with processes', () => failures('process'))
 describeDocker('with Docker', () => failures('docker'))
 
 function failures(driver: 'process' | 'docker'): void {
-  const folder = aFolder()
-  const tmp = join(folder.path, 'tmp')
+  let folder: ReturnType<typeof aFolder>
+  let tmp: string
   let server: ServerProcess
   let requests: Requests
   let made = 0
 
   beforeAll(async () => {
     build()
+    folder = aFolder()
+    tmp = join(folder.path, 'tmp')
     mkdirSync(tmp)
     const args = ['--driver', driver, '--pull', 'never', '--ephemeral', '--no-prewarm', '--user-memory', '1024m']
     server = await startProcess({ cwd: folder.path, args, env: { TMPDIR: tmp } })

@@ -27,8 +27,8 @@ describe('a server with processes that is killed 50 times', () => killed('proces
 describeDocker('a server with Docker that is killed 6 times', () => killed('docker', 6))
 
 function killed(driver: 'process' | 'docker', times: number): void {
-  const folder = aFolder()
-  const tmp = join(folder.path, 'tmp')
+  let folder: ReturnType<typeof aFolder>
+  let tmp: string
   const pids: number[] = []
   const promises: Promises = { activations: new Set(), fires: new Set(), actions: new Map() }
   let server: ServerProcess
@@ -44,6 +44,8 @@ function killed(driver: 'process' | 'docker', times: number): void {
 
   beforeAll(async () => {
     build()
+    folder = aFolder()
+    tmp = join(folder.path, 'tmp')
     mkdirSync(tmp)
     await start()
     const requests = requestsTo(server.url)
