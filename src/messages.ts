@@ -74,8 +74,6 @@ export const messages = {
   abnormalRun: 'The action did not produce a valid response and exited unexpectedly.',
   imagePullError: (image: string) => `Failed to pull container image '${image}'.`,
   commandNotFoundError: (image: string) => `executable file not found in image ${image}`,
-  // OpenWhisk always has a Docker engine, and no sentence for this.
-  kindNeedsDocker: (kind: string) => `Actions of kind '${kind}' need the Docker driver, which is not in use.`,
   resourceProvisionError: 'Failed to provision resources to run the action.',
   actionRemovedWhileInvoking: 'Action could not be found or may have been deleted.',
   actionMismatchWhileInvoking: 'Action version is not compatible and cannot be invoked.',

@@ -93,8 +93,8 @@ export interface ContainerRequest {
 
 /** Why a container could not be made; the engine turns it into the activation's response (`invocation.md` §3.5). */
 export class ContainerError extends Error {
-  /** `pull`: image not to be had. `command`: exit 127. `driver`: no driver here runs the kind. `provision`: all else. */
-  readonly reason: 'pull' | 'command' | 'driver' | 'provision'
+  /** `pull`: image not to be had. `command`: exit 127. `provision`: all else. */
+  readonly reason: 'pull' | 'command' | 'provision'
 
   constructor(reason: ContainerError['reason'], message: string, options?: ErrorOptions) {
     super(message, options)

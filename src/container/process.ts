@@ -54,7 +54,7 @@ const environmentOf = (options: ProcessFactoryOptions, request: ContainerRequest
 const checkRunnable = (runtimes: ProcessRuntimes, { kind, image, userImage }: ContainerRequest) => {
   if (userImage) throw new ContainerError('pull', messages.imagePullError(image))
   if (runtimes.supports(kind)) return
-  throw new ContainerError('driver', messages.kindNeedsDocker(kind))
+  throw new ContainerError('provision', `The process driver cannot run ${kind}: that needs Docker.`)
 }
 
 const stopping = () => new ContainerError('provision', 'The server is stopping.')

@@ -3,7 +3,6 @@
 import { type Container, ContainerError, type ContainerFactory, type ContainerRequest } from '../container/container.ts'
 import type { ExecManifest } from '../entity/manifest.ts'
 import type { Logger } from '../log.ts'
-import { messages } from '../messages.ts'
 import type { ContainerProxy } from './container-proxy.ts'
 import type { ExecutableAction } from './profile.ts'
 
@@ -112,9 +111,7 @@ export class Drivers {
     this.#options.log.warn(`${what} needs the docker driver: start a Docker engine, then this server again`, {
       transid,
     })
-    return userImage
-      ? new ContainerError('pull', `No driver here runs ${what}.`)
-      : new ContainerError('driver', messages.kindNeedsDocker(kind))
+    return new ContainerError(userImage ? 'pull' : 'provision', `No driver here runs ${what}.`)
   }
 
   #cpuShares(memoryMb: number): number {

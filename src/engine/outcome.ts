@@ -86,8 +86,6 @@ function runResponse(answer: Exclude<RuntimeAnswer, { type: 'timeout' }>, limits
 export function creationOutcome(error: ContainerError, image: string, userImage: boolean): ActivationResponse {
   if (error.reason === 'pull' && userImage) return developerError(messages.imagePullError(image))
   if (error.reason === 'command') return developerError(messages.commandNotFoundError(image))
-  // A developer error, as clients like wsk show nothing of a whisk error but its status code.
-  if (error.reason === 'driver') return developerError(error.message)
   return whiskError(messages.resourceProvisionError)
 }
 

@@ -219,7 +219,7 @@ describe('a container', () => {
     await expect(broken.create(aContainerRequest({ kind: 'nodejs:18' }))).rejects.toMatchObject({ reason: 'command' })
     expect(broken.supports('python:3.11')).toBe(false)
     await expect(broken.create(aContainerRequest({ kind: 'python:3.11' }))).rejects.toMatchObject({
-      reason: 'driver',
+      reason: 'provision',
     })
     await expect(broken.create(aContainerRequest({ userImage: true, image: 'me/mine' }))).rejects.toMatchObject({
       reason: 'pull',

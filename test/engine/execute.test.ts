@@ -221,8 +221,8 @@ describe('the record', () => {
     [
       'ruby:2.5',
       { kind: 'ruby:2.5', code: 'x', binary: false },
-      2,
-      "Actions of kind 'ruby:2.5' need the Docker driver, which is not in use.",
+      3,
+      'Failed to provision resources to run the action.',
       /kind ruby:2\.5 .*needs the docker driver/,
     ],
   ])('of kind %s tells that no driver runs it, and the log what would', async (_, exec, statusCode, error, line) => {

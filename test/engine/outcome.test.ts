@@ -159,7 +159,6 @@ describe('creationOutcome', () => {
     ['pull', true, 2, "Failed to pull container image 'me/img'."],
     ['pull', false, 3, 'Failed to provision resources to run the action.'],
     ['command', true, 2, 'executable file not found in image me/img'],
-    ['driver', false, 2, 'why'],
     ['provision', true, 3, 'Failed to provision resources to run the action.'],
     ['provision', false, 3, 'Failed to provision resources to run the action.'],
   ])('tells a failure to %s, of an image of the user: %s', (reason, userImage, statusCode, error) => {
