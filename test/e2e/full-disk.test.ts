@@ -23,6 +23,8 @@ function mountDisk(): string | undefined {
 }
 
 const whyNot = mountDisk()
+// Where all is skipped, nothing is cleaned up afterwards.
+if (whyNot !== undefined) folder.remove()
 
 afterAll(() => {
   if (whyNot === undefined) execFileSync('umount', ['--lazy', disk])
