@@ -35,13 +35,15 @@ function killed(driver: 'process' | 'docker'): void {
       const { activationId } = await ow.actions.invoke({ name: 'work', params: { n } })
       acknowledged.push(String(activationId))
     })
+    // At once: many of them break off before anything else looks at them.
+    const ended = Promise.allSettled(invokes)
     // In the middle: some are acknowledged, the rest are on their way.
     await eventually(() => (acknowledged.length >= BURST / 4 ? true : undefined))
     const children = childrenOf(server.pid)
     const killedPid = server.pid
     expect(driver === 'process' ? children.length : containersOf(killedPid).length).toBeGreaterThan(0)
     expect(await server.end('SIGKILL')).toBe('SIGKILL')
-    await Promise.allSettled(invokes)
+    await ended
 
     await eventually(() => (children.filter(isAlive).length === 0 ? true : undefined), 10_000)
 
