@@ -1,5 +1,6 @@
 // Limits: what the system allows, what a namespace may have within that, and what an action asks for.
 
+import type { LimitsOption } from '../config-values.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { UserLimits } from './identity.ts'
@@ -35,22 +36,6 @@ export interface SystemLimits {
   readonly allowedKinds: readonly string[]
 }
 
-/** What the option `limits` holds; absent numbers keep the preset's. */
-export interface LimitsChoice {
-  readonly preset: 'off' | 'apache'
-  readonly invocationsPerMinute?: number
-  readonly concurrentInvocations?: number
-  readonly firesPerMinute?: number
-  readonly sequenceMaxLength?: number
-  readonly maxActionMemory?: number
-  readonly maxActionTimeout?: number
-  readonly maxActionLogs?: number
-  readonly maxActionConcurrency?: number
-  readonly maxPayload?: number
-  readonly maxParameters?: number
-  readonly allowedKinds?: readonly string[]
-}
-
 const MB = 1024 * 1024
 /** What the reference's numbers are held in; stands for "no throttle" where a number must be shown. */
 const MAX_INT = 2 ** 31 - 1
@@ -77,7 +62,7 @@ const APACHE: SystemLimits = {
 }
 
 /** The limits in force for a choice. With preset `off`, an action may have all the memory there is. */
-export function defaultLimits(choice: LimitsChoice | LimitsChoice['preset'], userMemoryMb: number): SystemLimits {
+export function defaultLimits(choice: LimitsOption | LimitsOption['preset'], userMemoryMb: number): SystemLimits {
   const { preset, ...overrides } = typeof choice === 'string' ? { preset: choice } : choice
   const base: SystemLimits =
     preset === 'apache'

@@ -2,11 +2,12 @@
 
 import { Hono } from 'hono'
 import { createApi } from '../../src/api/app.ts'
+import type { LimitsOption } from '../../src/config-values.ts'
 import { createEntitlement } from '../../src/entitlement/entitlement.ts'
 import { createThrottler, type Throttler } from '../../src/entitlement/throttler.ts'
 import type { UserLimits } from '../../src/entity/identity.ts'
 import type { JsonObject, JsonValue } from '../../src/entity/json.ts'
-import { defaultLimits, type LimitsChoice } from '../../src/entity/limits.ts'
+import { defaultLimits } from '../../src/entity/limits.ts'
 import { loadManifest } from '../../src/entity/manifest.ts'
 import { EventBus, type WhiskEvent } from '../../src/events.ts'
 import type { Env } from '../../src/http/env.ts'
@@ -88,7 +89,7 @@ function parsed(text: string): JsonValue {
   }
 }
 
-export function openApi(options: { limits?: LimitsChoice; kinds?: readonly string[] } = {}): Harness {
+export function openApi(options: { limits?: LimitsOption; kinds?: readonly string[] } = {}): Harness {
   const clock = fakeClock()
   const store = openStore({ path: ':memory:', clock, log: silentLogger })
   for (const subject of USERS) store.subjects.put(aSubject({ subject }))

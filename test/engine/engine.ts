@@ -1,5 +1,6 @@
 // An engine on a real in-memory store with fake containers: what the tests of compositions, triggers and recovery use.
 
+import type { LimitsOption } from '../../src/config-values.ts'
 import { type BuiltinHandler, builtinFactory } from '../../src/container/builtin.ts'
 import type { ContainerFactory } from '../../src/container/container.ts'
 import { createInvoker, type Engine, type InvokerOptions } from '../../src/engine/create.ts'
@@ -11,7 +12,7 @@ import { createThrottler } from '../../src/entitlement/throttler.ts'
 import type { WhiskActivation } from '../../src/entity/activation.ts'
 import { createActivationIds } from '../../src/entity/activation-id.ts'
 import type { JsonObject } from '../../src/entity/json.ts'
-import { defaultLimits, type LimitsChoice } from '../../src/entity/limits.ts'
+import { defaultLimits } from '../../src/entity/limits.ts'
 import { loadManifest } from '../../src/entity/manifest.ts'
 import type { WhiskEntity } from '../../src/entity/whisk-entity.ts'
 import { EventBus, type WhiskEvent } from '../../src/events.ts'
@@ -40,7 +41,7 @@ export interface TestEngine {
 
 export interface TestEngineOptions extends Partial<InvokerOptions> {
   readonly store?: Store
-  readonly limits?: LimitsChoice
+  readonly limits?: LimitsOption
   readonly builtins?: Record<string, BuiltinHandler>
   readonly factories?: readonly ContainerFactory[]
 }
