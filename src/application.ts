@@ -25,12 +25,11 @@ import { ExitError } from './errors.ts'
 import { EventBus, type UserMetric } from './events.ts'
 import type { Routes } from './front.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { countRequests } from './http/count-requests.ts'
+import { entrance } from './http/entrance.ts'
 import type { Env } from './http/env.ts'
 import { guard, hostOf } from './http/guard.ts'
 import { onError } from './http/on-error.ts'
 import { routedPath } from './http/target.ts'
-import { transid } from './http/transid.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, watchPool } from './metrics.ts'
 import type { Store } from './store/store.ts'
@@ -112,7 +111,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   invoker.recover()
   const api = createApi({ store, invoker, entitlement, throttler, manifest, limits, clock: waits, log, events })
   const guarded = guardOptions(dependencies)
-  root.use(transid(clock), countRequests(metrics, clock), guard(guarded))
+  root.use(entrance({ clock, metrics, refusal: guard(guarded) }))
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
   root.route('/api/v1/web', webRoutes(webDeps, dispatch))
@@ -127,7 +126,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   root.route('/', api)
 
   const outer = new Hono<Env>({ getPath: routedPath })
-  outer.use(transid(clock), guard({ ...guarded, openToPages: true }))
+  outer.use(entrance({ clock, refusal: guard({ ...guarded, openToPages: true }) }))
   outer.onError(onError(log))
   outer.route('/', gateway.routes)
 

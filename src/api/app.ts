@@ -7,6 +7,7 @@ import { parsePath, type ResourcePath } from '../entity/names.ts'
 import { identify } from '../http/authenticate.ts'
 import type { Env } from '../http/env.ts'
 import { checkApiMethod, outsideFallback } from '../http/fallback.ts'
+import { headerOf } from '../http/raw-request.ts'
 import { deleteAction, getAction, putAction } from './actions.ts'
 import { getActivation, listActivations } from './activations.ts'
 import { invokeAction } from './invoke.ts'
@@ -110,7 +111,7 @@ function dispatch(c: Context<Env>, services: ApiServices): Answer {
   const { method } = c.req
   if (method === 'OPTIONS') return ok(c)
   checkApiMethod(method)
-  const identity = identify(services.store, c.req.header('authorization'))
+  const identity = identify(services.store, headerOf(c, 'authorization'))
   c.set('identity', identity)
   const path = c.req.path.slice(PREFIX.length)
   if (method === 'GET' && (path === '/namespaces' || path === '/namespaces/')) return listNamespaces(c, identity)

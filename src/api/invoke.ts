@@ -7,6 +7,7 @@ import { resolveAction } from '../engine/resolve.ts'
 import { type ActivationStatusCode, activationRecord, type WhiskActivation } from '../entity/activation.ts'
 import { isJsonArray, stringify } from '../entity/json.ts'
 import type { Env } from '../http/env.ts'
+import { headerOf } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 import { booleanParameter, malformedQuery, parseInteger, type Query } from './listing.ts'
 import { checkPayloadSize, readPayload } from './requests.ts'
@@ -41,14 +42,14 @@ const DEMANDS: readonly StartDemand[] = ['cold', 'warm', 'prewarmed']
 
 /** Which kind of start the request demands, for tests; anything else demands nothing. */
 function startDemand(c: Context<Env>): StartDemand | undefined {
-  const header = c.req.header('x-ow-start')
+  const header = headerOf(c, 'x-ow-start')
   return header === undefined ? undefined : DEMANDS.find(demand => demand === header.trim().toLowerCase())
 }
 
-function headersOf(invocation: Invocation): Record<string, string> {
-  const headers: Record<string, string> = { 'x-openwhisk-activation-id': invocation.activationId }
+function headersOf(invocation: Invocation): string[] {
+  const headers = ['x-openwhisk-activation-id', invocation.activationId]
   const start = invocation.startKind?.()
-  if (start !== undefined) headers['x-ow-start'] = start
+  if (start !== undefined) headers.push('x-ow-start', start)
   return headers
 }
 

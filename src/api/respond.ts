@@ -7,6 +7,7 @@ import { type JsonValue, stringify } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
 import { API_CORS } from '../http/cors.ts'
 import type { Env } from '../http/env.ts'
+import { headerOf } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 
 const JSON_TYPE = 'application/json'
@@ -32,7 +33,7 @@ export function accepts(header: string, type: string): boolean {
 
 /** Fails with WhiskError `notAcceptable`. OpenWhisk: only successes are negotiated, after the work is done. */
 function negotiate(c: Context<Env>): void {
-  const header = c.req.header('accept')
+  const header = headerOf(c, 'accept')
   if (header === undefined || header === '*/*' || header === JSON_TYPE || accepts(header, JSON_TYPE)) return
   throw new WhiskError('notAcceptable', messages.notAcceptable(JSON_TYPE), { rejection: true })
 }
@@ -49,28 +50,41 @@ function alreadyWritten(status: number): Response {
   return response
 }
 
+/** Names and values in turn: Node.js takes them as they are. */
+type HeaderList = readonly string[]
+
+const CORS_LIST: HeaderList = Object.entries(API_CORS).flat()
+
 /**
  * Writes straight to the socket's response where there is one: a Response with its headers and its stream would cost
  * more than all the rest of a request. In process, and in tests, a Response it is.
  */
-function send(c: Context<Env>, status: number, headers: Record<string, string>, text: string): Response {
+function send(c: Context<Env>, status: number, type: string, text: string, more?: HeaderList): Response {
+  const headers = ['Content-Type', type, 'X-Request-ID', c.get('transid'), ...CORS_LIST]
+  if (more !== undefined) headers.push(...more)
   const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
-  if (outgoing === undefined) return new Response(text, { status, headers })
-  headers['Content-Length'] = String(Buffer.byteLength(text))
+  if (outgoing === undefined) return new Response(text, { status, headers: pairs(headers) })
+  const length = Buffer.byteLength(text)
+  headers.push('Content-Length', String(length))
   outgoing.writeHead(status, headers)
-  outgoing.end(text)
+  // Text that has a byte for each character is its own encoding, and needs no other.
+  outgoing.end(text, length === text.length ? 'latin1' : 'utf8')
   return alreadyWritten(status)
 }
 
+function pairs(list: HeaderList): [string, string][] {
+  return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] ?? '']] : []))
+}
+
 /** A response with compact JSON text; fails with WhiskError `notAcceptable` when a 2xx is not wanted as JSON. */
-export function json(c: Context<Env>, text: string, status = 200, headers?: Record<string, string>): Response {
+export function json(c: Context<Env>, text: string, status = 200, headers?: HeaderList): Response {
   if (status < 300) negotiate(c)
-  return send(c, status, { 'Content-Type': JSON_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS, ...headers }, text)
+  return send(c, status, JSON_TYPE, text, headers)
 }
 
 /** The plain `OK` that `OPTIONS` and a rule's status change answer. */
 export function ok(c: Context<Env>): Response {
-  return send(c, 200, { 'Content-Type': TEXT_TYPE, 'X-Request-ID': c.get('transid'), ...API_CORS }, 'OK')
+  return send(c, 200, TEXT_TYPE, 'OK')
 }
 
 /** 204, for a trigger that nothing listens to. */

@@ -65,6 +65,5 @@ export async function fireTrigger(c: Context<Env>, services: ApiServices, reques
   })
   if (fired === undefined) return nothing(c)
   await fired.accepted()
-  const headers = { 'x-openwhisk-activation-id': fired.activationId }
-  return json(c, `{"activationId":"${fired.activationId}"}`, 202, headers)
+  return json(c, `{"activationId":"${fired.activationId}"}`, 202, ['x-openwhisk-activation-id', fired.activationId])
 }

@@ -6,6 +6,7 @@ import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import type { Env } from './env.ts'
+import { headerOf } from './raw-request.ts'
 
 const KEY_LENGTH = 64
 const MAX_KEPT_LENGTH = 200
@@ -51,7 +52,7 @@ export function identify(store: Pick<Store, 'subjects'>, header: string | undefi
 /** Sets `identity`, or fails as `identify` does. */
 export function authenticate(store: Pick<Store, 'subjects'>): MiddlewareHandler<Env> {
   return async (c, next) => {
-    c.set('identity', identify(store, c.req.header('authorization')))
+    c.set('identity', identify(store, headerOf(c, 'authorization')))
     await next()
   }
 }

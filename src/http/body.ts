@@ -6,6 +6,7 @@ import { malformedContent } from '../entity/malformed.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Env } from './env.ts'
+import { headerOf, incomingOf, readAnnounced } from './raw-request.ts'
 
 /** What the reference's server takes of any body. */
 const MAX_BODY_BYTES = 50 * 1024 * 1024
@@ -38,7 +39,7 @@ export function shownMediaType(header: string): { type: string; shown: string } 
 
 /** Bytes that the request announces; undefined when it does not. */
 export function contentLength(c: Context<Env>): number | undefined {
-  const header = c.req.header('content-length')
+  const header = headerOf(c, 'content-length')
   return header === undefined ? undefined : Number(header)
 }
 
@@ -47,7 +48,7 @@ export function contentLength(c: Context<Env>): number | undefined {
  * JSON. Fails with `unsupportedMediaType`, and with `badRequest` beyond what the server takes.
  */
 async function readJsonText(c: Context<Env>): Promise<string> {
-  const header = c.req.header('content-type')
+  const header = headerOf(c, 'content-type')
   const media = header === undefined ? undefined : shownMediaType(header)
   if (media !== undefined && media.type !== JSON_TYPE) throw unsupported(media.shown)
   const text = await readText(c)
@@ -63,9 +64,16 @@ async function readText(c: Context<Env>): Promise<string> {
   const announced = contentLength(c)
   if (announced !== undefined) {
     if (announced > MAX_BODY_BYTES) throw tooLarge()
-    return announced === 0 ? '' : c.req.text()
+    if (announced === 0) return ''
+    const incoming = incomingOf(c)
+    return incoming ? withoutMark(await readAnnounced(incoming, announced)) : c.req.text()
   }
   return readStream(c.req.raw.body)
+}
+
+/** As `Request.text()` does: a byte order mark is none of the text. */
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
 /** A body of unknown length is read piece by piece, so that it ends at the limit. */

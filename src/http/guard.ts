@@ -2,10 +2,11 @@
 // A Host that is not this server's is DNS rebinding; an Origin that is not this machine's is some page out there.
 
 import { hostname } from 'node:os'
-import type { MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Env } from './env.ts'
+import { headerOf } from './raw-request.ts'
 
 export interface GuardOptions {
   /**
@@ -81,23 +82,22 @@ function isForPages(path: string): boolean {
 }
 
 /**
- * Answers 421 to a Host that is not the server's, and 403 without CORS headers to an Origin that may not use it. To be
- * used right below `transid`, on the gateway's own port with `openToPages`.
+ * Returns what refuses a request: 421 for a Host that is not the server's, 403 without CORS headers for an Origin that
+ * may not use it. With `openToPages`, as on the gateway's own port, every Origin may.
  */
-export function guard(options: GuardOptions & { readonly openToPages?: boolean }): MiddlewareHandler<Env> {
+export function guard(
+  options: GuardOptions & { readonly openToPages?: boolean },
+): (c: Context<Env>) => WhiskError | undefined {
   const hostAllowed = hostCheck(options.allowedHosts)
   const originAllowed = originCheck(options.allowOrigin)
-  return async (c, next) => {
-    const authority = c.req.header('host')
+  return c => {
+    const authority = headerOf(c, 'host')
     if (authority !== undefined && !hostAllowed(authority)) {
-      throw new WhiskError('misdirected', messages.hostRefused(hostOf(authority)), { rejection: true })
+      return new WhiskError('misdirected', messages.hostRefused(hostOf(authority)), { rejection: true })
     }
-    const origin = c.req.header('origin')
-    if (origin !== undefined && !options.openToPages && !originAllowed(origin, authority ?? '')) {
-      if (!isForPages(c.req.path)) {
-        throw new WhiskError('forbidden', messages.originRefused(origin), { rejection: true })
-      }
-    }
-    await next()
+    const origin = headerOf(c, 'origin')
+    if (origin === undefined || options.openToPages || originAllowed(origin, authority ?? '')) return undefined
+    if (isForPages(c.req.path)) return undefined
+    return new WhiskError('forbidden', messages.originRefused(origin), { rejection: true })
   }
 }

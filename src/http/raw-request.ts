@@ -17,6 +17,12 @@ const tooLarge = (actual: number, limit: number): WhiskError =>
 export const incomingOf = (c: Context<Env>): IncomingMessage | undefined =>
   (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
 
+/** A header by its lower-case name; without the Headers object that the request would make of all of them. */
+export const headerOf = (c: Context<Env>, name: string): string | undefined => {
+  const incoming = incomingOf(c)
+  return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name)
+}
+
 /** Names and values in turn, one pair a line. */
 export const rawHeadersOf = (c: Context<Env>): readonly string[] =>
   incomingOf(c)?.rawHeaders ?? [...c.req.raw.headers].flat()
@@ -52,6 +58,26 @@ function incomingBody(incoming: IncomingMessage): BodyReader | undefined {
       incoming.once('error', reject)
     })
   }
+}
+
+/**
+ * The text of a body whose length was announced, as soon as all of it is there. Rejects when the client breaks off.
+ * Once for a request, and before anything else reads it.
+ */
+export function readAnnounced(incoming: IncomingMessage, length: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size === length) resolve(chunks.length === 1 ? chunk.toString() : Buffer.concat(chunks).toString())
+    })
+    incoming.once('error', reject)
+    incoming.once('close', () => {
+      if (size < length) reject(new Error('the connection was closed within the body'))
+    })
+  })
 }
 
 function requestBody(request: Request): BodyReader | undefined {

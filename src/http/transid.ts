@@ -1,9 +1,6 @@
 // Transaction ids: one for each request, the client's own where it sends one.
 
 import { randomFillSync } from 'node:crypto'
-import type { MiddlewareHandler } from 'hono'
-import type { Clock } from '../clock.ts'
-import type { Env } from './env.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ID_LENGTH = 32
@@ -31,21 +28,4 @@ export function newTransactionId(): string {
 /** The id of a request with this `X-Request-ID`. OpenWhisk: ids that begin `sid_` are its own and not accepted. */
 export function transactionId(header: string | undefined): string {
   return header === undefined || header === '' || header.startsWith('sid_') ? newTransactionId() : header
-}
-
-interface Outgoing {
-  readonly outgoing?: { readonly headersSent: boolean }
-}
-
-/** Sets `transid` and `startedAt`, and shows the id on every response that does not hide it. The outermost middleware. */
-export function transid(clock: Pick<Clock, 'now'>): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const id = transactionId(c.req.header('x-request-id'))
-    c.set('transid', id)
-    c.set('startedAt', clock.now())
-    await next()
-    // An answer that was written straight to the socket has it.
-    if ((c.env as Outgoing | undefined)?.outgoing?.headersSent === true) return
-    if (!c.get('hideTransid') && !c.res.headers.has('x-request-id')) c.res.headers.set('X-Request-ID', id)
-  }
 }

@@ -1,13 +1,13 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { docsRoutes } from '../../src/api/docs.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
-import { transid } from '../../src/http/transid.ts'
 import { fakeClock } from '../fakes/clock.ts'
 import { openApi } from './harness.ts'
 
 const app = new Hono<Env>()
-app.use(transid(fakeClock()))
+app.use(entrance({ clock: fakeClock() }))
 app.route('/', docsRoutes({ version: '1.2.3' }))
 
 interface Document {

@@ -10,10 +10,10 @@ import type { JsonObject, JsonValue } from '../../src/entity/json.ts'
 import { defaultLimits } from '../../src/entity/limits.ts'
 import { loadManifest } from '../../src/entity/manifest.ts'
 import { EventBus, type WhiskEvent } from '../../src/events.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { routedPath } from '../../src/http/target.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -115,7 +115,7 @@ export function openApi(options: { limits?: LimitsOption; kinds?: readonly strin
   })
 
   const app = new Hono<Env>({ getPath: routedPath })
-  app.use(transid(clock))
+  app.use(entrance({ clock }))
   app.onError(onError(silentLogger))
   app.route('/', api)
 

@@ -3,17 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { infoRoutes } from '../../src/api/info.ts'
 import { defaultLimits } from '../../src/entity/limits.ts'
 import { loadManifest } from '../../src/entity/manifest.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { outsideFallback } from '../../src/http/fallback.ts'
 import { onError } from '../../src/http/on-error.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { fakeClock } from '../fakes/clock.ts'
 
 function open(preset: 'off' | 'apache' = 'apache') {
   const app = new Hono<Env>()
-  app.use(transid(fakeClock()))
+  app.use(entrance({ clock: fakeClock() }))
   app.onError(onError(silentLogger))
   app.route(
     '/',

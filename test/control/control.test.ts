@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ControlDependencies } from '../../src/control/dependencies.ts'
 import { controlRoutes } from '../../src/control/routes.ts'
 import { EventBus, type UserMetric } from '../../src/events.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { onError } from '../../src/http/on-error.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -49,7 +49,7 @@ beforeEach(() => {
   }
   app = new Hono<Env>()
   app.onError(onError(silentLogger))
-  app.use(transid(clock))
+  app.use(entrance({ clock }))
   app.route('/_control/v1', controlRoutes(dependencies))
 })
 

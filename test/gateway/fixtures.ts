@@ -4,8 +4,8 @@ import { Hono } from 'hono'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/entity/json.ts'
 import { createGateway, type GatewayOptions } from '../../src/gateway/gateway.ts'
 import type { WebActionRequest } from '../../src/http/dispatch.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import { anIdentity, aSubject, GUEST } from '../builders.ts'
@@ -62,7 +62,7 @@ export function openGateway(overrides: Partial<GatewayOptions> = {}) {
     ...overrides,
   })
   const port = new Hono<Env>()
-  port.use(transid(clock))
+  port.use(entrance({ clock }))
   port.route('/', gateway.routes)
 
   const manage = async (action: string, args: JsonObject): Promise<JsonObject> => {

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { type GuardOptions, guard, hostCheck, hostOf, originCheck } from '../../src/http/guard.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { routedPath } from '../../src/http/target.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { fakeClock } from '../fakes/clock.ts'
 
@@ -94,7 +94,7 @@ describe('Origin', () => {
 describe('guard', () => {
   const open = (options: Partial<GuardOptions> & { openToPages?: boolean } = {}) => {
     const app = new Hono<Env>({ getPath: routedPath })
-    app.use(transid(fakeClock()), guard({ allowedHosts: [], ...options }))
+    app.use(entrance({ clock: fakeClock(), refusal: guard({ allowedHosts: [], ...options }) }))
     app.onError(onError(silentLogger))
     app.all('*', c => c.text('reached', 200, { 'Access-Control-Allow-Origin': '*' }))
     return async (path: string, headers: Record<string, string>) => {

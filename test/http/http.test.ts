@@ -8,12 +8,12 @@ import { stringify } from '../../src/entity/json.ts'
 import { WhiskError } from '../../src/errors.ts'
 import { basicCredentials, identify } from '../../src/http/authenticate.ts'
 import { readJson, readOptionalJson } from '../../src/http/body.ts'
-import { countRequests } from '../../src/http/count-requests.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { apiFallback, checkApiMethod, outsideFallback } from '../../src/http/fallback.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { illegalTarget, rawPath, routedPath } from '../../src/http/target.ts'
-import { newTransactionId, transid } from '../../src/http/transid.ts'
+import { newTransactionId } from '../../src/http/transid.ts'
 import { type LogFields, silentLogger } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -25,7 +25,7 @@ const ID = { 'X-Request-ID': 'abc' }
 
 function app(): Hono<Env> {
   const hono = new Hono<Env>({ getPath: routedPath })
-  hono.use(transid(clock))
+  hono.use(entrance({ clock }))
   hono.onError(onError(silentLogger))
   return hono
 }
@@ -54,7 +54,7 @@ describe('transaction ids', () => {
 describe('errors', () => {
   const logged: [string, LogFields | undefined][] = []
   const hono = new Hono<Env>()
-  hono.use(transid(clock))
+  hono.use(entrance({ clock }))
   hono.onError(onError({ ...silentLogger, error: (message, fields) => void logged.push([message, fields]) }))
   hono.get('/completed', () => {
     throw new WhiskError('conflict', ' resource already exists ')
@@ -280,11 +280,11 @@ describe('request targets', () => {
   })
 })
 
-describe('countRequests', () => {
+describe('entrance', () => {
   it('counts answers by method and status', async () => {
     const metrics = createMetrics()
     const hono = new Hono<Env>()
-    hono.use(transid(clock), countRequests(metrics, clock))
+    hono.use(entrance({ clock, metrics }))
     hono.get('/', c => c.text('x'))
     await hono.request('/')
     await hono.request('/nope')

@@ -6,9 +6,9 @@ import type { JsonObject } from '../../src/entity/json.ts'
 import { defaultLimits } from '../../src/entity/limits.ts'
 import type { Parameter } from '../../src/entity/whisk-entity.ts'
 import { WhiskError } from '../../src/errors.ts'
+import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { onError } from '../../src/http/on-error.ts'
-import { transid } from '../../src/http/transid.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -32,7 +32,7 @@ let app: Hono<Env>
 function serve(invocationsPerMinute = Number.POSITIVE_INFINITY) {
   const limits = { ...defaultLimits('off', 1024), maxPayload: 100, invocationsPerMinute }
   app = new Hono<Env>()
-  app.use(transid(clock))
+  app.use(entrance({ clock }))
   app.onError(onError(silentLogger))
   const throttler = createThrottler(clock, limits)
   app.route(
