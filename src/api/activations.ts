@@ -53,6 +53,8 @@ export async function listActivations(
   if (count && docs) throw new WhiskError('badRequest', messages.docsWithCount)
   const pending = services.invoker.settledNamespace(namespace)
   if (pending !== undefined) await pending
+  // What is shown has been said: it must not be gone after a crash.
+  await services.store.committed()
   const { activations } = services.store
   const filter = { namespace, name, since, upto }
   if (count) return json(c, countText('activations', activations.count(filter), skip))
@@ -72,6 +74,7 @@ export async function getActivation(
   if (rest !== '' && rest !== '/' && rest !== '/result' && rest !== '/logs') throw noRoute()
   const pending = services.invoker.settled([id])
   if (pending !== undefined) await pending
+  await services.store.committed()
   const record = services.store.activations.get(namespace, id)
   if (record === undefined) throw new WhiskError('notFound', messages.resourceDoesNotExist)
   let shown: JsonValue

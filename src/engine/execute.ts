@@ -68,7 +68,7 @@ function recordBug(run: Run, { clock, records, observer }: ExecutionServices): v
   const now = clock.now()
   const times = { start: now, end: now, waitTime: Math.max(0, now - run.startedAt) }
   const record = actionRecord(run, whiskError(messages.abnormalRun), times, false)
-  settle(run, record, records.put(record, run.identity))
+  settle(run, record, records.put(record, run.identity, run.awaited))
   observer.ended(record, run.identity, run.transid, run.startKind)
 }
 
@@ -217,7 +217,7 @@ class Execution {
     let logs: CollectedLogs
     if (collected instanceof Promise) {
       this.#proxy.collecting += 1
-      const pending = records.putWithoutLogs(record, run.identity, run.action.limits.logs)
+      const pending = records.putWithoutLogs(record, run)
       settle(run, record, pending.committed)
       logs = await collected.catch(() => ({ lines: [messages.logFailure], failed: true }))
       pending.complete(logs.lines)
@@ -225,7 +225,7 @@ class Execution {
     } else {
       logs = collected
       const stored: WhiskActivation = logs.lines.length === 0 ? record : { ...record, logs: logs.lines }
-      settle(run, record, records.put(stored, run.identity))
+      settle(run, record, records.put(stored, run.identity, run.awaited))
     }
     observer.ended(record, run.identity, run.transid, run.startKind, {
       wait: times.waitTime,

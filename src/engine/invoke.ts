@@ -68,6 +68,7 @@ export class Invocations {
       transid: request.transid,
       startedAt: request.startedAt,
       start: request.start,
+      awaited: request.blocking || request.watched === true,
     })
     if (!request.blocking) run.mirror = this.#mirrorOf(run)
     this.#submit(run, true)
@@ -195,7 +196,7 @@ export class Invocations {
   #end(run: Run, record: WhiskActivation): void {
     run.state = 'ended'
     const { records, observer } = this.#services
-    settle(run, record, records.put(record, run.identity))
+    settle(run, record, records.put(record, run.identity, run.awaited))
     observer.ended(record, run.identity, run.transid, run.startKind)
   }
 

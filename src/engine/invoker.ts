@@ -25,6 +25,8 @@ export interface InvokeRequest {
   readonly payload: JsonObject | readonly JsonValue[] | undefined
   /** Whether a caller waits: decides what must be durable before what. */
   readonly blocking: boolean
+  /** Whether somebody waits for `done` of an invocation that is not blocking. */
+  readonly watched?: boolean
   readonly transid: string
   /** Epoch milliseconds of the transaction's start: `waitTime` counts from here. */
   readonly startedAt: number

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../clock.ts'
 import type { ActivationId, WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import type { Store } from '../store/store.ts'
+import type { Run } from './run.ts'
 
 /** A record whose logs are awaited. */
 interface Pending {
@@ -20,6 +21,9 @@ export interface LogsPending {
   /** The logs are there: completes the record. */
   complete(logs: readonly string[]): void
 }
+
+/** What a record needs of the run that it is of. */
+type LoggedRun = Pick<Run, 'identity' | 'awaited'> & { readonly action: Pick<Run['action'], 'limits'> }
 
 const MIN_LOG_WAIT_MB = 5
 const LOG_WAIT_PER_MB_MS = 2_000
@@ -38,10 +42,13 @@ export class Records {
     this.#clock = clock
   }
 
-  /** Stores a complete record; settles when it is durable. Rejects with WhiskError when it cannot be written yet. */
-  put(record: WhiskActivation, identity: Identity): Promise<void> {
+  /**
+   * Stores a complete record; settles when it is durable, which is soon where somebody waits for it. Rejects with
+   * WhiskError when it cannot be written yet.
+   */
+  put(record: WhiskActivation, identity: Identity, awaited = true): Promise<void> {
     const write = () => this.#put(record, identity)
-    return this.#sure(write, this.#attempt(write))
+    return this.#sure(write, this.#attempt(write, awaited))
   }
 
   /** The same for a record that is forgotten when it cannot be written. */
@@ -50,12 +57,12 @@ export class Records {
   }
 
   /** Stores a record without its logs; reads of it wait until they are there, as long as the reference would. */
-  putWithoutLogs(record: WhiskActivation, identity: Identity, limitMb: number): LogsPending {
-    if (!isKept(identity)) return { committed: this.put(record, identity), complete() {} }
+  putWithoutLogs(record: WhiskActivation, { identity, action, awaited }: LoggedRun): LogsPending {
+    if (!isKept(identity)) return { committed: this.put(record, identity, awaited), complete() {} }
     const id = record.activationId
     let complete: WhiskActivation | undefined
     const write = () => this.#store.activations.put(complete ?? record, { logsPending: complete === undefined })
-    const committed = this.#sure(write, this.#attempt(write))
+    const committed = this.#sure(write, this.#attempt(write, awaited))
     let settle: () => void = () => {}
     const settled = new Promise<void>(resolve => {
       settle = resolve
@@ -65,7 +72,7 @@ export class Records {
       this.#pending.delete(id)
       settle()
     }
-    const waitMs = LOG_WAIT_PER_MB_MS * Math.max(limitMb, MIN_LOG_WAIT_MB)
+    const waitMs = LOG_WAIT_PER_MB_MS * Math.max(action.limits.logs, MIN_LOG_WAIT_MB)
     const timer = this.#clock.setTimeout(release, waitMs)
     return {
       committed,
@@ -112,8 +119,8 @@ export class Records {
     else this.#store.queue.remove(record.activationId)
   }
 
-  #attempt(write: () => void): Promise<void> {
-    return attempt(write, () => this.#store.committed())
+  #attempt(write: () => void, awaited = true): Promise<void> {
+    return attempt(write, () => (awaited ? this.#store.committed() : this.#store.stored()))
   }
 
   #sure(write: () => void, committed: Promise<void>): Promise<void> {

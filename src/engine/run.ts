@@ -22,6 +22,8 @@ export interface RunRequest {
   /** Epoch milliseconds of the transaction's start. */
   readonly startedAt: number
   readonly start?: StartDemand
+  /** Somebody waits for its end; absent for yes. */
+  readonly awaited?: boolean
 }
 
 /**
@@ -40,6 +42,8 @@ export class Run {
   readonly transid: string
   readonly startedAt: number
   readonly start: StartDemand | undefined
+  /** Whether somebody waits for its end; else its record may be committed with whatever is next. */
+  readonly awaited: boolean
   /** Settles with the committed record; rejects only when there can be none. */
   readonly done: Promise<WhiskActivation>
 
@@ -71,6 +75,7 @@ export class Run {
     this.transid = request.transid
     this.startedAt = request.startedAt
     this.start = request.start
+    this.awaited = request.awaited ?? true
     this.#value = request.value
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve

@@ -77,7 +77,7 @@ export class SystemActions {
     const waitTime = Math.max(0, answer.startedAt - run.startedAt)
     const record = actionRecord(run, response, { start: answer.startedAt, end: answer.endedAt, waitTime }, timedOut)
     run.state = 'ended'
-    settle(run, record, records.put(action.limits.logs === 0 ? record : { ...record, logs }, identity))
+    settle(run, record, records.put(action.limits.logs === 0 ? record : { ...record, logs }, identity, run.awaited))
     observer.ended(record, identity, transid, 'warm', { wait: waitTime, run: runTime })
   }
 }

@@ -87,6 +87,7 @@ function activateRule(
       action: resolveAction(services.store, action),
       payload: args,
       blocking: false,
+      watched: services.onFired !== undefined,
       transid,
       startedAt: services.clock.now(),
     })

@@ -3,10 +3,11 @@ import { Records } from '../../src/engine/records.ts'
 import { WhiskError } from '../../src/errors.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
-import { anActivation, anIdentity } from '../builders.ts'
+import { anAction, anActivation, anIdentity } from '../builders.ts'
 import { fakeClock } from '../fakes/clock.ts'
 
 const identity = anIdentity()
+const run = { identity, awaited: true, action: { limits: anAction().limits } }
 
 /** Records on a store that can be told to be full, when something is written or only when it is committed. */
 function setUp() {
@@ -58,7 +59,7 @@ describe.each(['writing', 'committing'] as const)('a record, while %s fails,', a
   it('is written with the logs that came meanwhile', async () => {
     const { clock, full, records, record, read } = setUp()
     full[at] = true
-    const pending = records.putWithoutLogs(record, identity, 10)
+    const pending = records.putWithoutLogs(record, run)
     await expect(pending.committed).rejects.toMatchObject({ code: 'unavailable' })
     pending.complete(['a line'])
     full[at] = false
@@ -69,7 +70,7 @@ describe.each(['writing', 'committing'] as const)('a record, while %s fails,', a
 
   it('gets its logs later where only they could not be written', async () => {
     const { clock, full, records, record, read } = setUp()
-    const pending = records.putWithoutLogs(record, identity, 10)
+    const pending = records.putWithoutLogs(record, run)
     await pending.committed
     full[at] = true
     pending.complete(['a line'])
@@ -86,5 +87,20 @@ describe.each(['writing', 'committing'] as const)('a record, while %s fails,', a
     full[at] = false
     await clock.advance(10_000)
     expect(read()).toBeUndefined()
+  })
+})
+
+describe('a record that nobody waits for', () => {
+  it('is committed with the next one that somebody waits for', async () => {
+    const store = openStore({ path: ':memory:', clock: fakeClock(), log: silentLogger })
+    const records = new Records(store, fakeClock())
+    const order: string[] = []
+    const unawaited = records.put(anActivation({ activationId: 'a'.repeat(32) }), identity, false)
+    void unawaited.then(() => order.push('unawaited'))
+    await new Promise(setImmediate)
+    expect(order).toEqual([])
+    await records.put(anActivation({ activationId: 'b'.repeat(32) }), identity)
+    await unawaited
+    expect(order).toEqual(['unawaited'])
   })
 })
