@@ -15,13 +15,17 @@ interface Row {
   started: 0 | 1
 }
 
-/** Where an entry is, and whether `queue_started` says so, or will with the next commit. */
+/** An entry: where it is once it is written, and whether it says that it started, or will with the next commit. */
 interface Place {
-  readonly seq: number
+  /** Undefined while only `entry` has it. */
+  seq: number | undefined
+  /** What is not written yet. */
+  entry: QueuedActivation | undefined
   started: 'no' | 'soon' | 'stored'
 }
 
-const STARTED = 'EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq) AS started'
+const STARTED = `(EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq)
+  OR json_extract(q.entry, '$.state') = 'started') AS started`
 
 const statements = ({ db }: Connection) => ({
   put: db.prepare<{ id: string; namespace: string; entry: string }>(
@@ -39,73 +43,88 @@ export function queueStore(connection: Connection): Queue {
   const sql = statements(connection)
   /** By id; spares the table an index. */
   let places: Map<string, Place> | undefined
-  /** Started since the last commit: most of them end before the next one, and need not be written. */
-  const soon = new Set<Place>()
+  /**
+   * What the next commit has to write. Most activations start, and many end, before it comes: then the entry is written
+   * as started, or not at all.
+   */
+  const unwritten = new Set<Place>()
   connection.onRollback(() => {
     places = undefined
-    soon.clear()
+    unwritten.clear()
   })
-  const writeStarted = () => {
-    for (const place of soon) {
-      sql.start.run({ seq: place.seq })
-      place.started = 'stored'
+  const write = () => {
+    for (const place of unwritten) {
+      const started = place.started !== 'no'
+      if (place.entry) {
+        place.seq = insert(place.entry, started)
+        place.entry = undefined
+      } else if (started && place.seq !== undefined) sql.start.run({ seq: place.seq })
+      if (started) place.started = 'stored'
     }
-    soon.clear()
+    unwritten.clear()
   }
-  connection.onCommit(writeStarted)
+  connection.onCommit(write)
+  const insert = (entry: QueuedActivation, started: boolean): number => {
+    const document = toDocument({ ...entry, state: started ? 'started' : 'queued' })
+    const row = { id: entry.activationId, namespace: entry.identity.namespace.name, entry: stringifyUnsorted(document) }
+    return Number(sql.put.run(row).lastInsertRowid)
+  }
+  const written = () => {
+    if (unwritten.size > 0) connection.write(write)
+  }
   const loaded = () => {
     places ??= new Map(
-      sql.places.all().map(({ id, seq, started }) => [id, { seq, started: started ? 'stored' : 'no' }]),
+      sql.places
+        .all()
+        .map(({ id, seq, started }) => [id, { seq, entry: undefined, started: started ? 'stored' : 'no' }]),
     )
     return places
   }
-  const start = (place: Place) => {
-    if (place.started !== 'no') return
-    place.started = 'soon'
-    soon.add(place)
+  const putOff = (place: Place) => {
+    connection.touch()
+    unwritten.add(place)
   }
   const remove = (id: string) => {
     const place = loaded().get(id)
     if (!place) return
+    // Within a transaction that may be undone this writes it first, so that it comes back.
     connection.write(() => {
-      sql.remove.run({ seq: place.seq })
-      if (place.started === 'stored') sql.unstart.run({ seq: place.seq })
+      const { seq } = place
+      if (seq === undefined) return
+      sql.remove.run({ seq })
+      if (place.started === 'stored') sql.unstart.run({ seq })
     })
-    soon.delete(place)
+    unwritten.delete(place)
     loaded().delete(id)
   }
 
   return {
     put(entry) {
-      const { activationId: id, identity, state } = entry
-      const text = stringifyUnsorted(toDocument(entry))
-      remove(id)
-      const { lastInsertRowid } = connection.write(() =>
-        sql.put.run({ id, namespace: identity.namespace.name, entry: text }),
-      )
-      const place: Place = { seq: Number(lastInsertRowid), started: 'no' }
-      if (state === 'started') start(place)
-      loaded().set(id, place)
+      remove(entry.activationId)
+      const place: Place = { seq: undefined, entry, started: entry.state === 'started' ? 'soon' : 'no' }
+      putOff(place)
+      loaded().set(entry.activationId, place)
     },
     started(id) {
       const place = loaded().get(id)
-      if (!place) return
-      connection.touch()
-      start(place)
+      if (place?.started !== 'no') return
+      place.started = 'soon'
+      putOff(place)
     },
     remove,
     has: id => loaded().has(id),
     all() {
-      if (soon.size > 0) connection.write(writeStarted)
+      written()
       return sql.all.all().map(toEntry)
     },
     drop(namespace) {
+      written()
       for (const { id } of sql.ofNamespace.all({ namespace })) remove(id)
     },
   }
 }
 
-function toDocument({ state: _, ...entry }: QueuedActivation): JsonObject {
+function toDocument(entry: QueuedActivation): JsonObject {
   return entry as unknown as JsonObject
 }
 

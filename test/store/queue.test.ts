@@ -47,11 +47,47 @@ describe('the queue mirror', () => {
     expect(reopen().queue.all()).toEqual([third])
   })
 
+  it('keeps what had started after it was written', async () => {
+    const { store, reopen } = reopened()
+    const [started, ended, waiting] = [aQueued(), aQueued(), aQueued()]
+    for (const entry of [started, ended, waiting]) store.queue.put(entry)
+    await store.committed()
+    for (const entry of [started, ended]) store.queue.started(entry.activationId)
+    await store.committed()
+    store.queue.remove(ended.activationId)
+    expect(reopen().queue.all()).toEqual([{ ...started, state: 'started' }, waiting])
+  })
+
+  it('keeps nothing of what ended before it was written', () => {
+    const { store, reopen } = reopened()
+    const [ended, kept] = [aQueued(), aQueued()]
+    store.queue.put(ended)
+    store.queue.started(ended.activationId)
+    store.queue.put(kept)
+    store.queue.remove(ended.activationId)
+    expect(store.queue.has(ended.activationId)).toBe(false)
+    expect(reopen().queue.all()).toEqual([kept])
+  })
+
   it('replaces an entry that is put again', () => {
     const { store } = memoryStore()
     const entry = aQueued()
     store.queue.put({ ...entry, state: 'started' })
     store.queue.put(entry)
+    expect(store.queue.all()).toEqual([entry])
+  })
+
+  it('takes a removal back that was rolled back', () => {
+    const { store } = memoryStore()
+    const entry = aQueued()
+    store.queue.put(entry)
+    const failing = () =>
+      store.transaction(() => {
+        store.queue.remove(entry.activationId)
+        throw new Error('undo')
+      })
+    expect(failing).toThrow('undo')
+    expect(store.queue.has(entry.activationId)).toBe(true)
     expect(store.queue.all()).toEqual([entry])
   })
 
