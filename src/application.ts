@@ -27,6 +27,7 @@ import type { Routes } from './front.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { entrance } from './http/entrance.ts'
 import type { Env } from './http/env.ts'
+import { outsideFallback } from './http/fallback.ts'
 import { guard, hostOf } from './http/guard.ts'
 import { onError } from './http/on-error.ts'
 import { routedPath } from './http/target.ts'
@@ -120,10 +121,12 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     controlRoutes(controlOf(dependencies, { invoker, throttler, userMetrics, system, request })),
   )
   root.route('/_hooks', hookRoutes(system.feeds))
-  root.route('/', gateway.mainRoutes)
   root.route('/', infoRoutes({ limits, manifest, metrics, info }))
   root.route('/', docsRoutes(info))
+  // Before the gateway, which would look at each of its requests too.
   root.route('/', api)
+  root.route('/', gateway.mainRoutes)
+  root.all('*', outsideFallback)
 
   const outer = new Hono<Env>({ getPath: routedPath })
   outer.use(entrance({ clock, refusal: guard({ ...guarded, openToPages: true }) }))

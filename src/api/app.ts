@@ -1,12 +1,12 @@
-// The REST API as one Hono app: what needs no key, then one dispatch for everything below `/api/v1`.
-// To be mounted below `transid`, with `onError`, in an app that routes by the raw path.
+// The REST API as one Hono app: one dispatch for everything below `/api/v1`.
+// To be mounted below `entrance`, with `onError`, in an app that routes by the raw path.
 
 import { type Context, Hono } from 'hono'
 import type { Identity } from '../entity/identity.ts'
 import { parsePath, type ResourcePath } from '../entity/names.ts'
 import { identify } from '../http/authenticate.ts'
 import type { Env } from '../http/env.ts'
-import { checkApiMethod, outsideFallback } from '../http/fallback.ts'
+import { checkApiMethod } from '../http/fallback.ts'
 import { headerOf } from '../http/raw-request.ts'
 import { deleteAction, getAction, putAction } from './actions.ts'
 import { getActivation, listActivations } from './activations.ts'
@@ -90,6 +90,22 @@ function collectionAnswer(
   }
 }
 
+/** What the paths of entities stand for. They are the clients': the memory of them has an end. */
+const resources = new Map<string, ResourcePath>()
+const MAX_RESOURCES = 1000
+
+/** As `parsePath`, remembering the entities that are asked for again and again. */
+function resourceOf(path: string, method: string, namespace: string): ResourcePath | undefined {
+  const key = `${method} ${namespace} ${path}`
+  const known = resources.get(key)
+  if (known !== undefined) return known
+  const resource = parsePath(path, method, namespace)
+  if (resource?.level !== 'entity') return resource
+  if (resources.size >= MAX_RESOURCES) resources.clear()
+  resources.set(key, resource)
+  return resource
+}
+
 function resourceAnswer(c: Context<Env>, services: ApiServices, identity: Identity, path: ResourcePath): Answer {
   const { namespace } = path
   switch (path.level) {
@@ -115,7 +131,7 @@ function dispatch(c: Context<Env>, services: ApiServices): Answer {
   c.set('identity', identity)
   const path = c.req.path.slice(PREFIX.length)
   if (method === 'GET' && (path === '/namespaces' || path === '/namespaces/')) return listNamespaces(c, identity)
-  const resource = parsePath(path, method, identity.namespace.name)
+  const resource = resourceOf(path, method, identity.namespace.name)
   if (resource === undefined) throw noRoute()
   return resourceAnswer(c, services, identity, resource)
 }
@@ -123,6 +139,5 @@ function dispatch(c: Context<Env>, services: ApiServices): Answer {
 export function createApi(services: ApiServices): Hono<Env> {
   const api = new Hono<Env>()
   api.all(`${PREFIX}/*`, c => dispatch(c, services))
-  api.all('*', outsideFallback)
   return api
 }

@@ -195,7 +195,7 @@ export function gatewayRoutes(plane: DataPlane, management: Hono<Env>): Hono<Env
   return routes
 }
 
-/** The same APIs on the main port, below `/api/{tenant}`: to be mounted before the REST API, which has all the rest. */
+/** The same APIs on the main port, below `/api/{tenant}`: to be mounted behind the REST API. */
 export function gatewayOnMainPort(plane: DataPlane): Hono<Env> {
   const routes = new Hono<Env>()
   routes.all('/api/*', async (c, next) => {

@@ -12,6 +12,7 @@ import { loadManifest } from '../../src/entity/manifest.ts'
 import { EventBus, type WhiskEvent } from '../../src/events.ts'
 import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
+import { outsideFallback } from '../../src/http/fallback.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { routedPath } from '../../src/http/target.ts'
 import { silentLogger } from '../../src/log.ts'
@@ -118,6 +119,7 @@ export function openApi(options: { limits?: LimitsOption; kinds?: readonly strin
   app.use(entrance({ clock }))
   app.onError(onError(silentLogger))
   app.route('/', api)
+  app.all('*', outsideFallback)
 
   const call = async (
     method: string,
