@@ -81,8 +81,10 @@ export class Connection {
   post(path: string, body: string, limits: ResponseLimits, done: (outcome: PostOutcome) => void): void {
     this.#done = done
     this.#limits = limits
-    const head = `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
-    this.#socket.write(head + body)
+    const length = Buffer.byteLength(body)
+    const head = `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: ${length}\r\n\r\n`
+    // Text that has a byte for each character is its own encoding.
+    this.#socket.write(head + body, length === body.length ? 'latin1' : 'utf8')
   }
 
   /** Closes it at once; a call in progress gets no outcome. */
