@@ -19,7 +19,7 @@ export interface ClientOptions {
 }
 
 export interface RuntimeClient {
-  /** `body` is the JSON text to post; retried every 50 ms, until the time limit, while there is no answer at all. */
+  /** `body` is the JSON text to post; retried until the time limit while there is no answer at all. */
   initialize(body: string, options: CallOptions): Promise<RuntimeAnswer>
   run(body: string, options: CallOptions): Promise<RuntimeAnswer>
   /** Closes the connections that lie idle, as before a container is suspended. */
@@ -28,7 +28,10 @@ export interface RuntimeClient {
   close(): void
 }
 
-const RETRY_MS = 50
+/** How long /init pauses before it is sent again: briefly at first, since most containers listen within 200 ms. */
+const MIN_RETRY_MS = 2
+const MAX_RETRY_MS = 50
+const RETRY_SHARE = 0.05
 const DEFAULT_REUSE_MS = 2000
 
 type Failure = Extract<PostOutcome, { type: 'failed' }>
@@ -69,7 +72,8 @@ class KeepAliveClient implements RuntimeClient {
 
   async initialize(body: string, call: CallOptions): Promise<RuntimeAnswer> {
     const startedAt = this.#clock.now()
-    const deadline = performance.now() + call.timeoutMs
+    const began = performance.now()
+    const deadline = began + call.timeoutMs
     for (;;) {
       const left = deadline - performance.now()
       if (left <= 0) return this.#timedOut(startedAt, call)
@@ -77,7 +81,9 @@ class KeepAliveClient implements RuntimeClient {
       if (!unanswered(outcome) || this.#closed) return this.#answer(startedAt, call, outcome)
       // OpenWhisk: standalone.conf has /init retried after any failure without a response, so a container that died
       // at load ends with the time limit's text.
-      await this.#pause(Math.min(RETRY_MS, Math.max(1, deadline - performance.now())))
+      const now = performance.now()
+      const pauseMs = Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, (now - began) * RETRY_SHARE))
+      await this.#pause(Math.min(pauseMs, Math.max(1, deadline - now)))
     }
   }
 

@@ -139,11 +139,16 @@ export async function get({ rounds, report }) {
   report('GET action', '', values, `${Math.round(share * 100)} % of a bare route`, '>= 60 %', share >= 0.6)
 }
 
+/** What was made or removed comes to rest: engines go on for a moment after their answer. */
+const rest = () => new Promise(resolve => setTimeout(resolve, 300))
+
 /** The first invoke of a new action, against the steps of the driver alone. */
 export async function cold({ driver, rounds, report }) {
-  const server = await startServer(...state(), '--driver', driver, '--no-prewarm')
+  // Memory for all of them: none has to be removed to make room for the next.
+  const server = await startServer(...state(), '--driver', driver, '--no-prewarm', '--user-memory', '16g')
   const { invoke, bare } = await inTurn(rounds * 3, {
     async bare() {
+      await rest()
       let runtime
       const [ms] = await times(1, async () => {
         runtime = await bareRuntimes[driver]()
@@ -155,6 +160,7 @@ export async function cold({ driver, rounds, report }) {
     },
     async invoke(round) {
       await server.put(`cold${round}`)
+      await rest()
       const [ms] = await times(1, () => server.invoke(`cold${round}`))
       return ms
     },
@@ -172,15 +178,14 @@ export async function prewarmed({ driver, rounds, report }) {
     while ((await server.gauge('gauge_containerPool_prewarmCount_counter')) < 1) {
       await new Promise(resolve => setTimeout(resolve, 20))
     }
-    // Whatever made it has come to rest.
-    await new Promise(resolve => setTimeout(resolve, 300))
+    await rest()
   }
   const { invoke, bare } = await inTurn(rounds * 3, {
     async bare() {
       await stemCell()
       const runtime = await bareRuntimes[driver]()
       await runtime.ready()
-      await new Promise(resolve => setTimeout(resolve, 300))
+      await rest()
       const [ms] = await times(1, async () => {
         await runtime.init()
         await runtime.run()

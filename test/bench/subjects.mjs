@@ -125,6 +125,14 @@ const RUN = JSON.stringify({
   deadline: String(Date.now() + 3_600_000),
 })
 
+/** What the server gives every container too. */
+const CONTAINER_FLAGS = {
+  CpuShares: 128,
+  PidsLimit: 1024,
+  CapDrop: ['NET_RAW', 'NET_ADMIN'],
+  Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 1024 }],
+}
+
 let made = 0
 
 /** The bare steps of each driver: a runtime that is up, without code. */
@@ -149,7 +157,7 @@ export const bareRuntimes = {
     const container = await new Docker().createContainer({
       Image: NODE_IMAGE,
       Env: ['__OW_ALLOW_CONCURRENT=true'],
-      HostConfig: { Memory: 268435456, MemorySwap: 268435456 },
+      HostConfig: { Memory: 268435456, MemorySwap: 268435456, ...CONTAINER_FLAGS },
     })
     await container.start()
     const { NetworkSettings } = await container.inspect()
