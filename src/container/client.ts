@@ -22,6 +22,11 @@ export interface RuntimeClient {
   /** `body` is the JSON text to post; retried until the time limit while there is no answer at all. */
   initialize(body: string, options: CallOptions): Promise<RuntimeAnswer>
   run(body: string, options: CallOptions): Promise<RuntimeAnswer>
+  /**
+   * Takes the runtime through a request that does nothing, over a connection that the next call then finds. For our own
+   * runtimes; settles whatever comes of it.
+   */
+  warmUp(): Promise<void>
   /** Closes the connections that lie idle, as before a container is suspended. */
   dropIdle(): void
   /** Calls in progress end as connection errors, later ones too. */
@@ -33,6 +38,8 @@ const MIN_RETRY_MS = 2
 const MAX_RETRY_MS = 50
 const RETRY_SHARE = 0.05
 const DEFAULT_REUSE_MS = 2000
+
+const WARM_UP: CallOptions = { timeoutMs: 5_000, maxResponseBytes: 1024, truncationBytes: 1024 }
 
 type Failure = Extract<PostOutcome, { type: 'failed' }>
 
@@ -91,6 +98,10 @@ class KeepAliveClient implements RuntimeClient {
     const startedAt = this.#clock.now()
     const outcome = this.#gone ? REMOVED : await this.#attempt('/run', body, call, call.timeoutMs)
     return this.#answer(startedAt, call, outcome)
+  }
+
+  async warmUp(): Promise<void> {
+    if (!this.#gone) await this.#attempt('/warmup', '{}', WARM_UP, WARM_UP.timeoutMs)
   }
 
   dropIdle(): void {

@@ -70,6 +70,11 @@ export interface Container {
   logs(request: LogRequest): CollectedLogs | Promise<CollectedLogs>
   /** Called for each line as it is written, from now on; undefined stops it. */
   onLogLine(listener: ((line: LogLine) => void) | undefined): void
+  /**
+   * Prepares a container without code for its first activation, beyond being ready for it: so that it meets nothing for
+   * the first time. Settles whatever comes of it.
+   */
+  warmUp?(): Promise<void>
   suspend?(): Promise<void>
   resume?(): Promise<void>
   /** Idempotent; settles when nothing is left of it (container, process group, files). */

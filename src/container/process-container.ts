@@ -190,6 +190,7 @@ export const startProcessContainer = async (spec: ProcessSpec): Promise<Containe
     run: (body, options) => call('run', body, options),
     logs: request => collector.collect(request),
     onLogLine: listener => collector.onLine(listener),
+    warmUp: () => client.warmUp(),
     async suspend() {
       kill(-group, 'SIGSTOP')
     },

@@ -330,7 +330,9 @@ export class ContainerPool {
     const proxy = this.#newProxy(config.kind, config.memoryMb, true)
     if (config.reactive !== undefined) proxy.expiresAt = this.#services.clock.now() + config.reactive.ttlMs
     try {
-      proxy.adopt(await this.#services.createStemCell(proxy))
+      const container = await this.#services.createStemCell(proxy)
+      proxy.adopt(container)
+      void container.warmUp?.()
       this.#services.observer.container('container.created', proxy)
       this.#stir()
     } catch (error) {

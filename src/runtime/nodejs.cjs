@@ -97,6 +97,13 @@ const initialize = async message => {
   }
 }
 
+/** Goes once through what the first /init and /run will need: asked of a stem cell while nobody waits for it. */
+const warmUp = () => {
+  if (main || state !== 'ready') return reply(403, 'There is an action already.')
+  runner.evaluate('function main() {}', 'main', createRequire(join(process.cwd(), 'runner.js')))
+  return { status: 200, body: JSON.stringify({}) }
+}
+
 /** @returns {Answer | Promise<Answer>} */
 const run = body => {
   if (!main && state === 'ready') return refuse('System not initialized.')
@@ -144,6 +151,7 @@ const succeeded = result => {
 
 const failed = error => settle({ error: error ? require('./serialize-error.cjs')(error) : {} })
 
+const HANDLERS = { '/init': init, '/run': run, '/warmup': warmUp }
 const BAD_REQUEST = reply(500, 'Bad request.')
 
 /** The parsed body, undefined for one that the reference's body parser refuses. */
@@ -159,7 +167,7 @@ const parse = (head, body) => {
 
 /** @returns {Answer | Promise<Answer>} */
 const answer = (head, body) => {
-  const handler = /^POST \/init[ ?]/.test(head) ? init : /^POST \/run[ ?]/.test(head) ? run : undefined
+  const handler = HANDLERS[/^POST (\/[a-z]+)[ ?]/.exec(head)?.[1] ?? '']
   if (!handler) return BAD_REQUEST
   const message = parse(head, body)
   if (message) return handler(message)

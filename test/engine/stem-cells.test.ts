@@ -62,6 +62,18 @@ describe('stem cells', () => {
     expect(test.factory.made[0]?.request.name).toBe('1_prewarm_nodejs20')
   })
 
+  it('are warmed up, unlike a container that is made for a run', async () => {
+    const test = testEngine({ prewarm: { 'nodejs:20': 1 } })
+    test.put(code('hello', HELLO, { limits: { memory: 512 } }))
+    test.engine.start()
+    await eventually(() => stemCells(test) === 1)
+    await test.invoke('guest/hello').done
+    expect(test.factory.made.map(({ request, warmedUp }) => [request.memoryMb, warmedUp])).toEqual([
+      [256, true],
+      [512, false],
+    ])
+  })
+
   it('of the manifest expire and are renewed down to the minimum', async () => {
     const test = testEngine({ prewarm: undefined })
     test.engine.start()

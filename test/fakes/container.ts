@@ -26,6 +26,7 @@ export interface FakeContainer extends Container {
   readonly runs: unknown[]
   readonly destroyed: boolean
   readonly suspended: boolean
+  readonly warmedUp: boolean
   /** Writes to one of its outputs, as if the action did; a newline is added. */
   write(stream: 'stdout' | 'stderr', line: string): void
   /** Ends as if it had crashed: calls in progress and later ones fail. */
@@ -194,6 +195,7 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
   const runs: unknown[] = []
   let destroyed = false
   let suspended = false
+  let warmedUp = false
   let settleExited = () => {}
   const exited = new Promise<void>(resolve => {
     settleExited = resolve
@@ -219,6 +221,12 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
     },
     get suspended() {
       return suspended
+    },
+    get warmedUp() {
+      return warmedUp
+    },
+    async warmUp() {
+      warmedUp = true
     },
     initialize(body, call) {
       const parsed = JSON.parse(body) as InitBody
