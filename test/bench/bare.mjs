@@ -1,5 +1,6 @@
 // What the server is compared with: bare Hono routes in a process of their own.
-// Usage: node test/bench/bare.mjs [SOCKET]; prints its port. SOCKET is a runtime proxy's, for the route /proxy.
+// Usage: node test/bench/bare.mjs [PLACE]; prints its port. PLACE is a runtime proxy's socket or its HOST:PORT, for the
+// route /proxy.
 //
 //   GET /bytes      answers what was last sent with PUT /bytes, as JSON
 //   POST /parse     parses its body and answers 202
@@ -9,8 +10,10 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { Pool } from 'undici'
 
-const [socketPath] = process.argv.slice(2)
-const pool = socketPath && new Pool('http://localhost', { socketPath, pipelining: 1, connections: 64 })
+const [place = ''] = process.argv.slice(2)
+const pool = place.startsWith('/')
+  ? new Pool('http://localhost', { socketPath: place, pipelining: 1, connections: 64 })
+  : place && new Pool(`http://${place}`, { pipelining: 1, connections: 64 })
 const app = new Hono()
 let bytes = ''
 

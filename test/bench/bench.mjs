@@ -51,7 +51,7 @@ const round = value => (value >= 100 ? Math.round(value) : Number(value.toPrecis
 function report(name, driver, values, result, target, met) {
   rows.push({ name, driver, ...values, result, target, met })
   const shown = Object.entries(values).map(([key, value]) => `${key} ${round(value)}`)
-  const cells = [name.padEnd(22), driver.padEnd(8), result.padEnd(24), target.padEnd(12), met ? '  ' : '! ']
+  const cells = [name.padEnd(22), driver.padEnd(8), result.padEnd(26), target.padEnd(12), met ? '  ' : '! ']
   console.log(cells.join(' ') + shown.join('  '))
 }
 

@@ -182,9 +182,11 @@ function withClient(place, remove) {
   }
 }
 
-/** Bare Hono routes in a process of their own, `/proxy` before the runtime at `socketPath`. */
-export async function startBare(socketPath = '') {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('bare.mjs', import.meta.url)), socketPath], {
+/** Bare Hono routes in a process of their own, `/proxy` before a runtime. */
+export async function startBare(runtime) {
+  const { socketPath, host, port } = runtime?.place ?? {}
+  const behind = socketPath ?? (host === undefined ? '' : `${host}:${port}`)
+  const child = spawn(process.execPath, [fileURLToPath(new URL('bare.mjs', import.meta.url)), behind], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = () => child.kill('SIGKILL')
