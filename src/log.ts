@@ -78,7 +78,7 @@ const toStderr = (text: string) => void process.stderr.write(text)
 const toFile = (fd: number) => (text: string) => void writeSync(fd, text)
 
 /** How long lines may wait for company: nobody reads faster than this. */
-const GATHER_MS = 5
+const GATHER_MS = 20
 
 /**
  * Gathers lines for a moment: writes to a pipe or a file block, and one for each line would cost a busy server more
