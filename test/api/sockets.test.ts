@@ -1,6 +1,6 @@
 // Over a socket answers are written past Response objects: they must be those that the same request gets in process.
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Harness, JS, openApi } from './harness.ts'
@@ -75,3 +75,38 @@ for (const [method, path, body] of cases) {
     }
   })
 }
+
+/** Sends the head, then the body byte by byte; resolves with the status line of the answer. */
+async function inBytes(head: string, body: Buffer): Promise<string> {
+  const { port } = server.address() as AddressInfo
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  try {
+    const answered = new Promise<string>((resolve, reject) => {
+      socket.once('data', data => resolve(data.toString().split('\r\n')[0] ?? ''))
+      socket.once('error', reject)
+    })
+    socket.write(head)
+    for (const byte of body) {
+      socket.write(Buffer.of(byte))
+      await new Promise(setImmediate)
+    }
+    return await answered
+  } finally {
+    socket.destroy()
+  }
+}
+
+it('reads a body however it is cut, and without its byte order mark', async () => {
+  const code = 'żółw 🐢'
+  const body = Buffer.from(`\ufeff${JSON.stringify({ exec: { ...JS, code } })}`)
+  const { authorization } = api.authorization('guest')
+  const head = [
+    `PUT ${NS}/_/actions/cut HTTP/1.1`,
+    'Host: localhost',
+    `Authorization: ${authorization}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ]
+  expect(await inBytes(`${head.join('\r\n')}\r\n\r\n`, body)).toBe('HTTP/1.1 200 OK')
+  expect(JSON.parse((await overSocket('GET', `${NS}/_/actions/cut`)).text).exec.code).toBe(code)
+})
