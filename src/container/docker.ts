@@ -109,8 +109,11 @@ function adapt(docker: Docker): DockerEngine {
       const made = await call(abortSignal => docker.createContainer({ name, ...spec, abortSignal }))
       return made.id
     },
+    // Hijacked, as the docker command does: the output comes straight from the socket, not as pieces of an HTTP answer.
     attach: id =>
-      call(() => docker.getContainer(id).attach({ stream: true, stdout: true, stderr: true })).then(toReadable),
+      call(() => docker.getContainer(id).attach({ stream: true, stdout: true, stderr: true, hijack: true })).then(
+        toReadable,
+      ),
     start: id => call(abortSignal => docker.getContainer(id).start({ abortSignal })).then(nothing),
     inspect: id => call(abortSignal => docker.getContainer(id).inspect({ abortSignal })).then(toState),
     pause: id => call(abortSignal => docker.getContainer(id).pause({ abortSignal }), FREEZE_TIMEOUT_MS).then(nothing),
