@@ -1,6 +1,7 @@
 // One action container as a child process: a runtime proxy in a process group and a folder of its own.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { getPriority, setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { createClient, type RuntimeClient } from './client.ts'
@@ -31,6 +32,12 @@ export interface ProcessSpec {
 const MEGABYTE = 1024 * 1024
 const READY_MS = 60_000
 const LIFELINE = 3
+/**
+ * How much below the server's the priority of actions is. OpenWhisk: containers have a small share of the CPU; the same
+ * here keeps a busy action from slowing down the server that is to stop it, and the machine it runs on.
+ */
+const NICENESS = 5
+const LOWEST_PRIORITY = 19
 const EXIT_NOT_FOUND = 127
 const GROUP_POLL_MS = 5
 /** Where nobody reaps orphans, their zombies would keep a group in existence for good. */
@@ -61,7 +68,17 @@ const spawnRuntime = (spec: ProcessSpec): Started => {
     throw new ContainerError('provision', `The runtime process could not be started: ${command[0]}`)
   }
   lifeline.on('error', () => undefined)
+  lowerPriority(child.pid)
   return { child, group: child.pid, lifeline }
+}
+
+/** Gives a process that was just started its priority, which all that it starts inherits. */
+const lowerPriority = (pid: number): void => {
+  try {
+    setPriority(pid, Math.min(LOWEST_PRIORITY, getPriority() + NICENESS))
+  } catch {
+    // It has ended already, or the system keeps priorities to itself: it runs as it is.
+  }
 }
 
 /** Settles when the runtime says that it listens; fails when it ends first. `onPid` hears of processes it reports. */

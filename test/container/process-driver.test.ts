@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -316,5 +316,23 @@ describe('a runtime that was warmed up', () => {
     await factory.close()
     expect(await warmedUp).toBeUndefined()
     expect(await container.warmUp?.()).toBeUndefined()
+  })
+})
+
+describe('an action', () => {
+  test.each([
+    ['nodejs:20', 'function main() { return { priority: require("os").getPriority() } }'],
+    ['python:3.11', 'import os\ndef main(args):\n    return {"priority": os.getpriority(os.PRIO_PROCESS, 0)}\n'],
+  ])('of %s has a lower priority than the server', async (kind, code) => {
+    const factory = factoryIn(newTmpDir())
+    try {
+      const container = await factory.create(aContainerRequest({ kind }))
+      await initialize(container, { code })
+      expect(outcome(await run(container))).toMatch(
+        new RegExp(`^200 {"priority": ?${Math.min(19, getPriority() + 5)}}`),
+      )
+    } finally {
+      await factory.close()
+    }
   })
 })
