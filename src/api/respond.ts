@@ -1,13 +1,12 @@
 // The answers that handlers complete: JSON or text with the headers all of them carry.
 // Error bodies are none of this: handlers throw, and one place writes them.
 
-import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import { type JsonValue, stringify } from '../entity/json.ts'
 import { WhiskError } from '../errors.ts'
 import { API_CORS } from '../http/cors.ts'
 import type { Env } from '../http/env.ts'
-import { headerOf } from '../http/raw-request.ts'
+import { headerOf, outgoingOf } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 
 const JSON_TYPE = 'application/json'
@@ -62,7 +61,7 @@ const CORS_LIST: HeaderList = Object.entries(API_CORS).flat()
 function send(c: Context<Env>, status: number, type: string, text: string, more?: HeaderList): Response {
   const headers = ['Content-Type', type, 'X-Request-ID', c.get('transid'), ...CORS_LIST]
   if (more !== undefined) headers.push(...more)
-  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+  const outgoing = outgoingOf(c)
   if (outgoing === undefined) return new Response(text, { status, headers: pairs(headers) })
   const length = Buffer.byteLength(text)
   headers.push('Content-Length', String(length))

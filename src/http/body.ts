@@ -6,7 +6,7 @@ import { malformedContent } from '../entity/malformed.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Env } from './env.ts'
-import { headerOf, incomingOf, readAnnounced } from './raw-request.ts'
+import { headerOf, incomingOf, readBytes } from './raw-request.ts'
 
 /** What the reference's server takes of any body. */
 const MAX_BODY_BYTES = 50 * 1024 * 1024
@@ -66,7 +66,7 @@ async function readText(c: Context<Env>): Promise<string> {
     if (announced > MAX_BODY_BYTES) throw tooLarge()
     if (announced === 0) return ''
     const incoming = incomingOf(c)
-    return incoming ? withoutMark(await readAnnounced(incoming, announced)) : c.req.text()
+    return incoming ? withoutMark((await readBytes(incoming, announced, announced)).toString()) : c.req.text()
   }
   return readStream(c.req.raw.body)
 }

@@ -1,14 +1,13 @@
 // What every request passes on its way in and out: its transaction, the guard, the count. One middleware, because each
 // of them costs every request a promise and a closure.
 
-import type { ServerResponse } from 'node:http'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Clock } from '../clock.ts'
 import type { WhiskError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Env } from './env.ts'
 import { errorResponse } from './on-error.ts'
-import { headerOf } from './raw-request.ts'
+import { headerOf, outgoingOf } from './raw-request.ts'
 import { transactionId } from './transid.ts'
 
 export interface EntranceOptions {
@@ -37,7 +36,7 @@ export function entrance({ clock, refusal, metrics }: EntranceOptions): Middlewa
 /** Returns the status of the answer. */
 function finish(c: Context<Env>, id: string): number {
   // An answer that was written straight to the socket has the id.
-  const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+  const outgoing = outgoingOf(c)
   if (outgoing?.headersSent === true) return outgoing.statusCode
   if (!c.get('hideTransid') && !c.res.headers.has('x-request-id')) c.res.headers.set('X-Request-ID', id)
   return c.res.status

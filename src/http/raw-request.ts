@@ -1,6 +1,6 @@
 // Requests as they came over the wire: header lines, and bodies that a GET may have too. For parts that pass them on.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
@@ -16,6 +16,10 @@ const tooLarge = (actual: number, limit: number): WhiskError =>
 /** What `@hono/node-server` puts beside the request; nothing where tests call routes without a server. */
 export const incomingOf = (c: Context<Env>): IncomingMessage | undefined =>
   (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
+
+/** Where the answer goes, where there is a socket. */
+export const outgoingOf = (c: Context<Env>): ServerResponse | undefined =>
+  (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
 
 /** A header by its lower-case name; without the Headers object that the request would make of all of them. */
 export const headerOf = (c: Context<Env>, name: string): string | undefined => {
@@ -43,39 +47,35 @@ function incomingBody(incoming: IncomingMessage): BodyReader | undefined {
       throw new WhiskError('badRequest', messages.requestBeyondServer, { rejection: true })
     }
     if (declared !== undefined && Number(declared) > limit) throw tooLarge(Number(declared), limit)
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let size = 0
-      incoming.on('data', (chunk: Buffer) => {
-        size += chunk.length
-        // What is too much is counted on, for the message, but not kept.
-        if (size <= limit) chunks.push(chunk)
-      })
-      incoming.once('end', () => {
-        if (size > limit) reject(tooLarge(size, limit))
-        else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
-      })
-      incoming.once('error', reject)
-    })
+    return readBytes(incoming, declared === undefined ? undefined : Number(declared), limit)
   }
 }
 
 /**
- * The text of a body whose length was announced, as soon as all of it is there. Rejects when the client breaks off.
- * Once for a request, and before anything else reads it.
+ * All bytes of a body: those that were announced as soon as they are there, else up to its end. Rejects with WhiskError
+ * `tooLarge` beyond the limit, and when the client breaks off. Once for a request, before anything else reads it.
  */
-export function readAnnounced(incoming: IncomingMessage, length: number): Promise<string> {
+export function readBytes(incoming: IncomingMessage, announced: number | undefined, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
+    let complete = false
+    const finish = () => {
+      if (complete) return
+      complete = true
+      if (size > limit) reject(tooLarge(size, limit))
+      else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    }
     incoming.on('data', (chunk: Buffer) => {
       size += chunk.length
-      chunks.push(chunk)
-      if (size === length) resolve(chunks.length === 1 ? chunk.toString() : Buffer.concat(chunks).toString())
+      // What is too much is counted on, for the message, but not kept.
+      if (size <= limit) chunks.push(chunk)
+      if (size === announced) finish()
     })
+    incoming.once('end', finish)
     incoming.once('error', reject)
     incoming.once('close', () => {
-      if (size < length) reject(new Error('the connection was closed within the body'))
+      if (!complete) reject(new Error('the connection was closed within the body'))
     })
   })
 }
