@@ -2,7 +2,7 @@
 //
 // States and their legal exits:
 //
-//   creating      the driver makes it            → prewarmed (a stem cell), initializing (for a run), removing
+//   creating      the driver makes it            → prewarmed (a stem cell that no run has taken), initializing, removing
 //   prewarmed     runtime up, no code            → initializing (a run took it), removing
 //   initializing  /init on its way               → running, removing
 //   running       at least one run has it        → ready (the last one gave it back), removing
@@ -70,6 +70,8 @@ export class ContainerProxy implements Slot {
   retired = false
   lastUsed: number
   expiresAt: number | undefined
+  /** Of a stem cell: settles when its container is adopted, rejects with ContainerError when there is none. */
+  making: Promise<void> | undefined
 
   readonly #clock: Clock
   readonly #hooks: ProxyHooks

@@ -130,15 +130,17 @@ class Execution {
     if (this.#services.observer.listening) this.#unfollow ??= this.#services.observer.followLogs(this.#run, this.#proxy)
   }
 
-  /** Makes the container, unless it is a stem cell, and initializes it. */
+  /** Makes the container, unless it is a stem cell, which may still be in the making, and initializes it. */
   async #open(): Promise<Opening> {
     const proxy = this.#proxy
     const run = this.#run
     const { clock, observer } = this.#services
     if (proxy.container === undefined) {
       try {
-        proxy.adopt(await this.#services.createContainer(run, proxy))
-        observer.container('container.created', proxy)
+        if (proxy.making === undefined) {
+          proxy.adopt(await this.#services.createContainer(run, proxy))
+          observer.container('container.created', proxy)
+        } else await proxy.making
       } catch (error) {
         return { type: 'notCreated', by: run, response: this.#creationFailure(error) }
       }

@@ -212,14 +212,20 @@ export class ContainerPool {
         this.#dispatch(decision.slot, run, decision.label)
         return true
       case 'promote':
-        decision.slot.bind(run.action, run.namespace)
-        this.#dispatch(decision.slot, run, 'prewarmed')
-        this.#replaceStemCell()
+        this.#promote(decision.slot, run)
         return true
       case 'create':
         this.#create(run, decision.evict, decision.label)
         return true
     }
+  }
+
+  #promote(proxy: ContainerProxy, run: Run): void {
+    const isReady = proxy.state === 'prewarmed'
+    if (!isReady) this.#stemCells.missed(proxy.kind, proxy.memoryMb)
+    proxy.bind(run.action, run.namespace)
+    this.#dispatch(proxy, run, isReady || run.start === 'prewarmed' ? 'prewarmed' : 'cold')
+    this.#replaceStemCell()
   }
 
   #create(run: Run, evict: readonly ContainerProxy[], label: ContainerStart): void {
@@ -326,17 +332,24 @@ export class ContainerPool {
     return proxy
   }
 
-  async #startStemCell(config: StemCellConfig): Promise<void> {
+  #startStemCell(config: StemCellConfig): Promise<void> {
     const proxy = this.#newProxy(config.kind, config.memoryMb, true)
     if (config.reactive !== undefined) proxy.expiresAt = this.#services.clock.now() + config.reactive.ttlMs
+    proxy.making = this.#makeStemCell(proxy)
+    return proxy.making
+  }
+
+  async #makeStemCell(proxy: ContainerProxy): Promise<void> {
     try {
       const container = await this.#services.createStemCell(proxy)
       proxy.adopt(container)
-      void container.warmUp?.()
       this.#services.observer.container('container.created', proxy)
+      if (proxy.state !== 'prewarmed') return
+      void container.warmUp?.()
       this.#stir()
     } catch (error) {
-      void proxy.remove()
+      // A run that has it already ends with this error, and gives it back.
+      if (proxy.active === 0) void proxy.remove()
       throw error
     }
   }

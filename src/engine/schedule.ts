@@ -74,6 +74,7 @@ export type Decision<S extends Slot> =
   | { readonly type: 'reuse'; readonly slot: S; readonly label: ContainerStart }
   /** Its container is all but free: hold the run for it a moment rather than making another. */
   | { readonly type: 'linger'; readonly slot: S }
+  /** A stem cell, perhaps one that is still being made. */
   | { readonly type: 'promote'; readonly slot: S }
   | { readonly type: 'create'; readonly evict: readonly S[]; readonly label: ContainerStart }
   /** Into the run buffer, until a container is free or gone. */
@@ -124,6 +125,8 @@ function isInitialized(state: SlotState): boolean {
 
 /**
  * OpenWhisk: only a stem cell of exactly this kind and memory will do, the one that expires first.
+ * Differs from OpenWhisk: one that is still being made will do where there is no other. It is ready before a container
+ * that would be begun only now, which a later run could otherwise overtake with this very stem cell.
  * Differs from OpenWhisk: none for actions that share containers, since Node.js runtimes must be told of that when
  * their container is made.
  */
@@ -131,12 +134,14 @@ function findStemCell<S extends Slot>(action: ExecutableAction, slots: Iterable<
   const { memory, concurrency } = action.limits
   if (concurrency > 1) return undefined
   let found: S | undefined
+  let coming: S | undefined
   for (const slot of slots) {
-    if (slot.state !== 'prewarmed' || slot.retired) continue
+    if (slot.action !== undefined || slot.retired) continue
     if (slot.kind !== action.exec.kind || slot.memoryMb !== memory) continue
-    if (found === undefined || expiry(slot) < expiry(found)) found = slot
+    if (slot.state === 'creating') coming ??= slot
+    else if (slot.state === 'prewarmed' && (found === undefined || expiry(slot) < expiry(found))) found = slot
   }
-  return found
+  return found ?? coming
 }
 
 const expiry = (slot: Slot): number => slot.expiresAt ?? Number.POSITIVE_INFINITY

@@ -125,6 +125,15 @@ export const conductor = (name: string, source: string, overrides: Parameters<ty
 export const annotations = (record: WhiskActivation): JsonObject =>
   Object.fromEntries(record.annotations.map(({ key, value }) => [key, value]))
 
+/** A promise that a test settles, for something that has to wait. */
+export const gate = () => {
+  let open = () => {}
+  const opened = new Promise<undefined>(resolve => {
+    open = () => resolve(undefined)
+  })
+  return { open, opened }
+}
+
 /** Polls until `probe` gives something; fails after fifteen seconds, which only a busy machine comes near. */
 export async function eventually<T>(probe: () => T | undefined | false): Promise<T> {
   const deadline = Date.now() + 15_000

@@ -4,21 +4,12 @@ import type { Exec } from '../../src/entity/whisk-entity.ts'
 import { anAction, anIdentity, GUEST } from '../builders.ts'
 import type { FakeReply } from '../fakes/container.ts'
 import { fakeFactory } from '../fakes/container.ts'
-import { annotations, code, eventually, testEngine } from './engine.ts'
+import { annotations, code, eventually, gate, testEngine } from './engine.ts'
 
 const COUNT =
   'let n = 0; function main(p) { if (p.throws) throw "bad"; if (p.error) return { error: ++n }; return { n: ++n } }'
 const HELLO = 'function main(p) { console.log("hi"); return p }'
 const logsOf = ({ store }: ReturnType<typeof testEngine>, id: string) => store.activations.get('guest', id)?.logs
-
-/** A promise that a test settles, for something that has to wait. */
-const gate = () => {
-  let open = () => {}
-  const opened = new Promise<undefined>(resolve => {
-    open = () => resolve(undefined)
-  })
-  return { open, opened }
-}
 
 describe('a container after a run', () => {
   it('is kept after a success and an application error', async () => {

@@ -1,20 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { ContainerError } from '../../src/container/container.ts'
 import { anAction } from '../builders.ts'
-import { annotations, code, eventually, testEngine } from './engine.ts'
+import { annotations, code, eventually, gate, testEngine } from './engine.ts'
 
 const COUNT =
   'let n = 0; function main(p) { if (p.throws) throw "bad"; if (p.error) return { error: ++n }; return { n: ++n } }'
 const HELLO = 'function main(p) { console.log("hi"); return p }'
-
-/** A promise that a test settles, for something that has to wait. */
-const gate = () => {
-  let open = () => {}
-  const opened = new Promise<undefined>(resolve => {
-    open = () => resolve(undefined)
-  })
-  return { open, opened }
-}
 
 describe('runs that share a container', () => {
   const limits = { concurrency: 3 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { ContainerError } from '../../src/container/container.ts'
 import { backfillCount, desiredCount, stemCellConfigs } from '../../src/engine/stem-cells.ts'
 import { loadManifest } from '../../src/entity/manifest.ts'
-import { code, eventually, testEngine } from './engine.ts'
+import { code, eventually, gate, testEngine } from './engine.ts'
 
 const reactive = { minCount: 1, maxCount: 4, ttlMs: 120_000, threshold: 2, increment: 1 }
 const fixed = { kind: 'nodejs:20', memoryMb: 256, initialCount: 3 }
@@ -60,6 +61,40 @@ describe('stem cells', () => {
     await eventually(() => stemCells(test) === 2)
     expect(test.factory.made).toHaveLength(3)
     expect(test.factory.made[0]?.request.name).toBe('1_prewarm_nodejs20')
+  })
+
+  it('that are still being made are taken before another container is begun', async () => {
+    const test = testEngine({ prewarm: { 'nodejs:20': 1 } })
+    test.put(code('hello', HELLO))
+    const made = gate()
+    test.factory.onCreate = () => made.opened
+    test.engine.start()
+    const invocation = test.invoke('guest/hello')
+    expect(test.engine.status().containers).toMatchObject([{ state: 'creating', active: 1 }])
+    made.open()
+    expect((await invocation.done).response.statusCode).toBe(0)
+    expect(invocation.startKind?.()).toBe('cold')
+    expect(test.factory.made).toMatchObject([{ request: { name: '1_prewarm_nodejs20' }, warmedUp: false }])
+    await test.clock.advance(100)
+    await eventually(() => stemCells(test) === 1)
+  })
+
+  it('that are taken and then cannot be made end the run as another container would', async () => {
+    const test = testEngine({ prewarm: { 'nodejs:20': 1 } })
+    test.put(code('hello', HELLO))
+    const made = gate()
+    test.factory.onCreate = async () => {
+      await made.opened
+      throw new ContainerError('provision', 'no room')
+    }
+    test.engine.start()
+    const { done } = test.invoke('guest/hello')
+    made.open()
+    expect((await done).response).toEqual({
+      statusCode: 3,
+      result: { error: 'Failed to provision resources to run the action.' },
+    })
+    await eventually(() => test.engine.status().containers.length === 0)
   })
 
   it('are warmed up, unlike a container that is made for a run', async () => {
