@@ -141,10 +141,11 @@ const testPythonStates = (create: Create) => {
 
   test('says that the command exited while it was idle', async () => {
     const container = await create({ kind })
-    // A helper that outlives the action tells of its end.
+    // A helper that outlives the action tells of its end: a moment later, since the kernel closes what the helper reads
+    // before it closes what the proxy reads.
     const code = `import os, subprocess, threading
 def main(args):
-    subprocess.Popen(["/bin/sh", "-c", "read x; echo gone"], stdin=subprocess.PIPE)
+    subprocess.Popen(["/bin/sh", "-c", "read x; sleep 0.3; echo gone"], stdin=subprocess.PIPE)
     threading.Timer(0.05, lambda: os._exit(1)).start()
     return {}
 `
