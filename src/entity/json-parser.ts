@@ -104,9 +104,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t',
 }
 
-/** Parses with every number kept exactly; `exact` makes the value of a number that a double would print otherwise. */
-export function parseExactly<N>(text: string, exact: (literal: string) => N): Parsed<N> {
-  return new Parser(text, exact).parse()
+/**
+ * Parses with every number kept exactly; `exact` makes the value of a number that a double would print otherwise.
+ * `extraNesting`: how many values more than in a request may be nested in one another.
+ */
+export function parseExactly<N>(text: string, exact: (literal: string) => N, extraNesting = 0): Parsed<N> {
+  return new Parser(text, exact).parse(MAX_NESTING + extraNesting)
 }
 
 class Parser<N> {
@@ -119,9 +122,9 @@ class Parser<N> {
     this.#exact = exact
   }
 
-  parse(): Parsed<N> {
+  parse(maxNesting: number): Parsed<N> {
     this.#space()
-    const value = this.#value(MAX_NESTING)
+    const value = this.#value(maxNesting)
     if (this.#at < this.#text.length) this.#fail('end-of-input')
     return value
   }

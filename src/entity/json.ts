@@ -29,6 +29,10 @@ export type JsonObject = { readonly [key: string]: JsonValue }
  * ordinary own property. Fails with JsonSyntaxError, whose message is the reference's text.
  */
 export function parseJson(text: string): JsonValue {
+  return parse(text, 0)
+}
+
+function parse(text: string, extraNesting: number): JsonValue {
   if (isFaithful(text)) {
     try {
       return JSON.parse(text)
@@ -36,7 +40,15 @@ export function parseJson(text: string): JsonValue {
       // The exact parser says what is wrong.
     }
   }
-  return parseExactly(text, literal => new JsonNumber(canonicalNumber(literal)))
+  return parseExactly(text, literal => new JsonNumber(canonicalNumber(literal)), extraNesting)
+}
+
+/** What a stored document may wrap around a value that a request or an action brought, in levels of nesting. */
+const STORED_NESTING = 100
+
+/** Parses what this server printed itself, which holds values that are nested as deeply as a request may be. */
+export function parseStored(text: string): JsonValue {
+  return parse(text, STORED_NESTING)
 }
 
 /**

@@ -1,7 +1,7 @@
 // The stored form of an activation record: its summary as the API shows it, and the rest.
 
 import { type ActivationStatusCode, activationSummary, type WhiskActivation } from '../entity/activation.ts'
-import { isJsonObject, type JsonValue, parseJson, stringify, stringifyUnsorted } from '../entity/json.ts'
+import { isJsonObject, type JsonValue, parseStored, stringify, stringifyUnsorted } from '../entity/json.ts'
 
 export interface ActivationText {
   readonly summary: string
@@ -27,15 +27,19 @@ export function encodeActivation(record: WhiskActivation): ActivationText {
 
 /** Fails when the texts are not what `encodeActivation` gives. */
 export function decodeActivation(text: ActivationText): WhiskActivation {
-  const summary = parseJson(text.summary)
-  const details = parseJson(text.details)
+  const summary = parseStored(text.summary)
+  const details = parseStored(text.details)
   if (!isJsonObject(summary) || !isJsonObject(details)) throw new Error('The record is no activation.')
   const { statusCode, duration: _, ...shown } = summary
   const { duration, result, size, subject } = details
   const response: Record<string, JsonValue> = { statusCode: statusCode as ActivationStatusCode }
   if (result !== undefined) response.result = result
   if (size !== undefined) response.size = size
-  const record: Record<string, JsonValue> = { ...shown, response, logs: text.logs === null ? [] : parseJson(text.logs) }
+  const record: Record<string, JsonValue> = {
+    ...shown,
+    response,
+    logs: text.logs === null ? [] : parseStored(text.logs),
+  }
   if (duration !== undefined) record.duration = duration
   if (subject !== undefined) record.subject = subject
   return record as unknown as WhiskActivation

@@ -1,6 +1,6 @@
 // Small documents of other parts, by collection and id, each in a namespace.
 
-import { isJsonObject, type JsonObject, parseJson, stringify } from '../entity/json.ts'
+import { isJsonObject, type JsonObject, parseStored, stringify } from '../entity/json.ts'
 import { Cache } from './cache.ts'
 import type { Connection } from './connection.ts'
 import type { DocumentStore } from './store.ts'
@@ -68,7 +68,7 @@ export function documentStore(connection: Connection, undo: Undo): Documents {
     const key = cacheKey(row.collection, row.id)
     const cached = cache.get(key)
     if (cached) return cached
-    const document = parseJson(row.document)
+    const document = parseStored(row.document)
     if (!isJsonObject(document)) throw new Error(`The document ${row.collection} ${row.id} is no object.`)
     cache.set(key, document, row.document.length)
     return document

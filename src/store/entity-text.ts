@@ -1,6 +1,6 @@
 // The stored form of an entity: its JSON, and the code of an action beside it.
 
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseJson, stringify } from '../entity/json.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, parseStored, stringify } from '../entity/json.ts'
 import type { WhiskEntity } from '../entity/whisk-entity.ts'
 import type { StoredText } from './undo.ts'
 
@@ -18,7 +18,7 @@ export function encodeEntity(entity: WhiskEntity): StoredText {
 
 /** Fails when the text is not what `encodeEntity` gives. */
 export function decodeEntity({ document, code }: StoredText): WhiskEntity {
-  const fields = parseJson(document)
+  const fields = parseStored(document)
   if (!isJsonObject(fields) || typeof fields.entityType !== 'string') throw new Error('The document is no entity.')
   const entity: Record<string, JsonValue> = { ...fields }
   if (code !== null && isJsonObject(fields.exec)) entity.exec = { ...fields.exec, code }

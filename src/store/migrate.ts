@@ -3,9 +3,10 @@
 import type Database from 'better-sqlite3'
 import { ExitError } from '../errors.ts'
 import init from './migrations/0001-init.sql'
+import queueStarted from './migrations/0002-queue-started.sql'
 
 /** In the order of versions, beginning with 1. A released migration never changes. */
-export const MIGRATIONS: readonly string[] = [init]
+export const MIGRATIONS: readonly string[] = [init, queueStarted]
 
 /** Written into the file's header, to tell ours from others: "OWSK". */
 const APPLICATION_ID = 0x4f57534b

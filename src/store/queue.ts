@@ -1,6 +1,6 @@
 // The mirror of the in-memory queue.
 
-import { isJsonObject, type JsonObject, parseJson, stringifyUnsorted } from '../entity/json.ts'
+import { isJsonObject, type JsonObject, parseStored, stringifyUnsorted } from '../entity/json.ts'
 import type { Connection } from './connection.ts'
 import type { QueuedActivation, QueueStore } from './store.ts'
 
@@ -24,12 +24,12 @@ interface Place {
   started: 'no' | 'soon' | 'stored'
 }
 
-const STARTED = `(EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq)
-  OR json_extract(q.entry, '$.state') = 'started') AS started`
+/** `queue_started` has those that started after they were written, so that no row with its payload is rewritten. */
+const STARTED = '(q.started OR EXISTS (SELECT 1 FROM queue_started s WHERE s.seq = q.seq)) AS started'
 
 const statements = ({ db }: Connection) => ({
-  put: db.prepare<{ id: string; namespace: string; entry: string }>(
-    'INSERT INTO queue (id, namespace, entry) VALUES (:id, :namespace, :entry)',
+  put: db.prepare<{ id: string; namespace: string; entry: string; started: 0 | 1 }>(
+    'INSERT INTO queue (id, namespace, entry, started) VALUES (:id, :namespace, :entry, :started)',
   ),
   start: db.prepare<{ seq: number }>('INSERT INTO queue_started VALUES (:seq)'),
   remove: db.prepare<{ seq: number }>('DELETE FROM queue WHERE seq = :seq'),
@@ -65,8 +65,9 @@ export function queueStore(connection: Connection): Queue {
   }
   connection.onCommit(write)
   const insert = (entry: QueuedActivation, started: boolean): number => {
-    const document = toDocument({ ...entry, state: started ? 'started' : 'queued' })
-    const row = { id: entry.activationId, namespace: entry.identity.namespace.name, entry: stringifyUnsorted(document) }
+    const { activationId: id, identity } = entry
+    const text = stringifyUnsorted(toDocument(entry))
+    const row = { id, namespace: identity.namespace.name, entry: text, started: started ? 1 : 0 } as const
     return Number(sql.put.run(row).lastInsertRowid)
   }
   const written = () => {
@@ -108,8 +109,9 @@ export function queueStore(connection: Connection): Queue {
     started(id) {
       const place = loaded().get(id)
       if (place?.started !== 'no') return
-      place.started = 'soon'
+      // First: it is refused where the transaction of this turn has failed.
       putOff(place)
+      place.started = 'soon'
     },
     remove,
     has: id => loaded().has(id),
@@ -129,7 +131,7 @@ function toDocument(entry: QueuedActivation): JsonObject {
 }
 
 function toEntry({ entry, started }: Row): QueuedActivation {
-  const document = parseJson(entry)
+  const document = parseStored(entry)
   if (!isJsonObject(document)) throw new Error('An entry of the queue is no object.')
   return { ...document, state: started ? 'started' : 'queued' } as unknown as QueuedActivation
 }

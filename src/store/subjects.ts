@@ -1,7 +1,7 @@
 // Subjects with their keys, and the limits of namespaces.
 
 import type { Identity, Subject, UserLimits } from '../entity/identity.ts'
-import { isJsonObject, type JsonObject, parseJson, stringify } from '../entity/json.ts'
+import { isJsonObject, type JsonObject, parseStored, stringify } from '../entity/json.ts'
 import type { Connection } from './connection.ts'
 import type { SubjectStore } from './store.ts'
 
@@ -130,7 +130,7 @@ export function subjectStore(connection: Connection): SubjectStore {
 /** OpenWhisk: a limits document that does not parse counts as none. */
 function decodeLimits(document: string): UserLimits | undefined {
   try {
-    const limits = parseJson(document)
+    const limits = parseStored(document)
     return isJsonObject(limits) ? (limits as UserLimits) : undefined
   } catch {
     return undefined

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WhiskActivation } from '../../src/entity/activation.ts'
 import { activationSummary } from '../../src/entity/activation.ts'
-import { JsonNumber, stringify } from '../../src/entity/json.ts'
+import { JsonNumber, type JsonValue, stringify } from '../../src/entity/json.ts'
 import { anActivation, aQueued } from '../builders.ts'
 import { EPOCH } from '../fakes/clock.ts'
 import { memoryStore } from './open-memory.ts'
@@ -11,6 +11,13 @@ const path = (value: string) => ({ key: 'path', value })
 const ids = (records: readonly WhiskActivation[]) => records.map(record => record.activationId)
 const starts = (records: readonly WhiskActivation[]) => records.map(record => record.start - EPOCH)
 
+/** An array in an array, so many in all. */
+const nested = (levels: number): JsonValue => {
+  let value: JsonValue = []
+  for (let level = 1; level < levels; level++) value = [value]
+  return value
+}
+
 describe('activations', () => {
   const { end: _, duration: __, ...unended } = anActivation({ name: 'ring', annotations: [] })
   const examples: Record<string, WhiskActivation> = {
@@ -18,6 +25,9 @@ describe('activations', () => {
     'an error': anActivation({ response: { statusCode: 2, result: { error: 'é\u0000"' }, size: 12 } }),
     'a result that is an array, of numbers as they were written': anActivation({
       response: { statusCode: 0, result: [new JsonNumber('1.0'), 1.5, null] },
+    }),
+    'a result that is nested as deeply as an answer may be': anActivation({
+      response: { statusCode: 0, result: nested(1000) },
     }),
     'no result': anActivation({ response: { statusCode: 0 } }),
     logs: anActivation({ logs: ['a', 'b "c"'] }),

@@ -1,6 +1,13 @@
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { JsonNumber } from '../../src/entity/json.ts'
+import { JsonNumber, type JsonValue } from '../../src/entity/json.ts'
+import { WhiskError } from '../../src/errors.ts'
+import { silentLogger } from '../../src/log.ts'
+import { Connection } from '../../src/store/connection.ts'
+import { migrate } from '../../src/store/migrate.ts'
+import { queueStore } from '../../src/store/queue.ts'
 import { aQueued } from '../builders.ts'
+import { fakeClock } from '../fakes/clock.ts'
 import { memoryStore } from './open-memory.ts'
 import { reopened } from './reopened.ts'
 
@@ -30,6 +37,32 @@ describe('the queue mirror', () => {
         .queue.all()
         .map(entry => entry.state),
     ).toEqual(['queued', 'started'])
+  })
+
+  it('keeps what had started although the store could not write when it was to be told', async () => {
+    const db = new Database(':memory:')
+    migrate(db, ':memory:')
+    const connection = new Connection(db, { clock: fakeClock(), log: silentLogger })
+    const queue = queueStore(connection)
+    const { activationId } = aQueued()
+    queue.put(aQueued({ activationId }))
+    await connection.committed()
+    // The disk is full, and whoever comes later in the same turn is refused too.
+    expect(() => connection.write(() => db.exec('INSERT INTO nowhere VALUES (1)'))).toThrow(WhiskError)
+    expect(() => queue.started(activationId)).toThrow(WhiskError)
+    await expect(connection.committed()).rejects.toThrow(WhiskError)
+    queue.started(activationId)
+    await connection.committed()
+    expect(queue.all()).toMatchObject([{ activationId, state: 'started' }])
+  })
+
+  it('keeps arguments that are nested as deeply as a request may be', () => {
+    const { store, reopen } = reopened()
+    let payload: JsonValue = []
+    for (let depth = 1; depth < 1000; depth++) payload = [payload]
+    store.queue.put(aQueued({ message: { value: payload } }))
+    const [entry] = reopen().queue.all()
+    expect(entry?.message).toEqual({ value: payload })
   })
 
   it('removes entries, also those of a former server', () => {
