@@ -53,8 +53,7 @@ export async function listActivations(
   if (count && docs) throw new WhiskError('badRequest', messages.docsWithCount)
   const pending = services.invoker.settledNamespace(namespace)
   if (pending !== undefined) await pending
-  // What is shown has been said: it must not be gone after a crash.
-  await services.store.committed()
+  await services.store.readable()
   const { activations } = services.store
   const filter = { namespace, name, since, upto }
   if (count) return json(c, countText('activations', activations.count(filter), skip))
@@ -74,7 +73,7 @@ export async function getActivation(
   if (rest !== '' && rest !== '/' && rest !== '/result' && rest !== '/logs') throw noRoute()
   const pending = services.invoker.settled([id])
   if (pending !== undefined) await pending
-  await services.store.committed()
+  await services.store.readable()
   const record = services.store.activations.get(namespace, id)
   if (record === undefined) throw new WhiskError('notFound', messages.resourceDoesNotExist)
   let shown: JsonValue

@@ -14,6 +14,7 @@ export async function pastLogs({ store, settled }: ControlDependencies, c: Conte
   const limit = Math.min(Number(c.req.query('limit') ?? 10) || 0, PAGE)
   const list = () => (limit ? store.activations.list({ namespace, name: c.req.query('name'), limit }) : [])
   await settled(list().map(({ activationId }) => activationId))
+  await store.readable()
   return c.json(
     list()
       .reverse()
@@ -32,6 +33,7 @@ export async function allActivations({ store, settled }: ControlDependencies, c:
     for (let skip = 0; ; skip += PAGE) {
       const page = () => store.activations.list({ namespace, limit: PAGE, skip })
       await settled(page().map(({ activationId }) => activationId))
+      await store.readable()
       const records = page()
       lines.push(...records.map(record => `${stringify(activationRecord(record))}\n`))
       if (records.length < PAGE) break

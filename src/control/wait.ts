@@ -50,6 +50,7 @@ export async function waitForActivation(deps: ControlDependencies, c: Context<En
   const record = await firstMatch(deps, wanted, wanted.timeoutMs, c.req.raw.signal)
   if (!record) throw new WhiskError('notFound', messages.control.waitedInVain(wanted.timeoutMs))
   await deps.settled([record.activationId])
+  await deps.store.readable()
   const complete = deps.store.activations.get(record.namespace, record.activationId) ?? record
   return c.body(stringify(activationRecord(complete)), 200, { 'content-type': 'application/json' })
 }

@@ -8,7 +8,7 @@ import { messages } from '../messages.ts'
 
 /**
  * How long writes that nobody waits for may wait for company. What they say (an activation ended, a run started) is
- * told to nobody, so a crash in this time is as if it had come before them.
+ * told to nobody before it is committed, so a crash in this time is as if it had come before them.
  */
 const LINGER_MS = 2
 

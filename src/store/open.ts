@@ -102,6 +102,7 @@ function compose(connection: Connection, options: StoreOptions, released: () => 
     transaction: fn => connection.transaction(fn),
     committed: () => connection.committed(),
     stored: () => connection.stored(),
+    readable: () => connection.committed().catch(() => {}),
     get healthy() {
       return connection.healthy
     },

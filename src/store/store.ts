@@ -145,6 +145,11 @@ export interface Store {
   committed(): Promise<void>
   /** Settles as `committed()` does, but hurries nothing: within a few milliseconds. */
   stored(): Promise<void>
+  /**
+   * Settles when what can be read is durable: await it before showing a record that nobody has acknowledged yet, so that
+   * no crash takes back what was shown. Never rejects: what could not be written can no longer be read.
+   */
+  readable(): Promise<void>
   /** True when the last commit worked: what `/ready` asks. */
   readonly healthy: boolean
   /** Commits what is open and closes. */
