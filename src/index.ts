@@ -27,8 +27,8 @@ export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<Op
   const ephemeral = store === undefined ? given.dataDir === undefined : store === 'memory'
   try {
     const { config } = resolveConfig({ given: { port: 0, apiGwPort: 0, ...given, ephemeral }, configFile })
-    const log = write ? createLogger({ level: config.logLevel, format: config.logFormat, write }) : silentLogger
-    return toOpenWhisk(await startServer(config, { log }))
+    const log = write ? createLogger({ level: config.logLevel, format: config.logFormat, write }) : undefined
+    return toOpenWhisk(await startServer(config, { log: log ?? silentLogger }), () => log?.close())
   } catch (error) {
     const { exitCode } = error instanceof ExitError ? error : { exitCode: undefined }
     const code = exitCode !== undefined && exitCode in FAILURES ? FAILURES[exitCode as keyof typeof FAILURES] : 'FAILED'
@@ -36,10 +36,11 @@ export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<Op
   }
 }
 
-function toOpenWhisk(server: RunningServer): OpenWhisk {
+/** `closed` is called once, when the server is gone. */
+function toOpenWhisk(server: RunningServer, closed: () => void): OpenWhisk {
   const guest = namespaceOf(server, 'guest', server.auth)
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= server.close().then(() => {}))
+  const stop = () => (stopped ??= server.close().then(closed))
   const { name: _name, delete: _delete, ...actions } = guest
   return {
     ...actions,
