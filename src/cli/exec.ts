@@ -25,15 +25,6 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
   const { dumpOnFailure, ...flags } = given
   const resolved = configOf(flags)
   const { config, origins } = resolved
-  const folder = mkdtempSync(join(tmpdir(), 'ow-exec-'))
-  const logFile = join(folder, 'server.log')
-  const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
-  const log = createLogger({
-    level: dump === undefined && origins.logLevel === 'default' ? 'warn' : config.logLevel,
-    format: config.logFormat,
-    file: config.logFile ?? (dump === undefined ? undefined : logFile),
-    color: wantsColor(process.stderr),
-  })
   const forwards = new Map<NodeJS.Signals, () => void>()
   // A signal is the command's to act on; the server stops after it. One that comes too early keeps it from starting.
   let child: ReturnType<typeof spawn> | undefined
@@ -47,6 +38,15 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
     process.on(signal, forward)
     forwards.set(signal, forward)
   }
+  const folder = mkdtempSync(join(tmpdir(), 'ow-exec-'))
+  const logFile = join(folder, 'server.log')
+  const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
+  const log = createLogger({
+    level: dump === undefined && origins.logLevel === 'default' ? 'warn' : config.logLevel,
+    format: config.logFormat,
+    file: config.logFile ?? (dump === undefined ? undefined : logFile),
+    color: wantsColor(process.stderr),
+  })
   try {
     const server = await startServer(
       {

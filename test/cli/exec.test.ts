@@ -149,7 +149,7 @@ describe('exec', () => {
     child.stdout?.on('data', chunk => {
       output += chunk
     })
-    // Its folder is made just before it starts the server, its handlers just after that.
+    // Its folder is made just before it starts the server, and after its handlers are set.
     await eventually(() => readdirSync(temporary).length > 0 || undefined)
     child.kill('SIGTERM')
     const [code] = await once(child, 'close')
