@@ -26,7 +26,7 @@ export interface GatewayOptions {
 export interface Gateway {
   /** For the gateway's own port. */
   readonly routes: Hono<Env>
-  /** For the main port: mount at `/`, before the REST API; passes on what is no API of a tenant. */
+  /** For the main port: mount at `/`, after the REST API; passes on what is no API of a tenant. */
   readonly mainRoutes: Hono<Env>
   /** Handlers of `/whisk.system/apimgmt/*` by fully qualified name, for the built-in container factory. */
   readonly handlers: ReturnType<typeof routeManagementHandlers>

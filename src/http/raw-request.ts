@@ -21,7 +21,11 @@ export const incomingOf = (c: Context<Env>): IncomingMessage | undefined =>
 export const outgoingOf = (c: Context<Env>): ServerResponse | undefined =>
   (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing
 
-/** A header by its lower-case name; without the Headers object that the request would make of all of them. */
+/**
+ * A header by its lower-case name; without the Headers object that the request would make of all of them. Of several
+ * lines of a header that may be there once only (`Host`, `Authorization`, `Content-Type`) it is the first; browsers send
+ * one.
+ */
 export const headerOf = (c: Context<Env>, name: string): string | undefined => {
   const incoming = incomingOf(c)
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name)
@@ -57,6 +61,11 @@ function incomingBody(incoming: IncomingMessage): BodyReader | undefined {
  */
 export function readBytes(incoming: IncomingMessage, announced: number | undefined, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const brokenOff = () => reject(new Error('the connection was closed within the body'))
+    if (incoming.destroyed) {
+      brokenOff()
+      return
+    }
     const chunks: Buffer[] = []
     let size = 0
     let complete = false
@@ -75,7 +84,7 @@ export function readBytes(incoming: IncomingMessage, announced: number | undefin
     incoming.once('end', finish)
     incoming.once('error', reject)
     incoming.once('close', () => {
-      if (!complete) reject(new Error('the connection was closed within the body'))
+      if (!complete) brokenOff()
     })
   })
 }

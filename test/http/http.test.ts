@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
@@ -12,6 +12,7 @@ import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { apiFallback, checkApiMethod, outsideFallback } from '../../src/http/fallback.ts'
 import { onError } from '../../src/http/on-error.ts'
+import { readBytes } from '../../src/http/raw-request.ts'
 import { illegalTarget, rawPath, routedPath } from '../../src/http/target.ts'
 import { newTransactionId } from '../../src/http/transid.ts'
 import { type LogFields, silentLogger } from '../../src/log.ts'
@@ -296,6 +297,22 @@ describe('entrance', () => {
 })
 
 describe('a request that is broken off', () => {
+  it('has no body for who asks afterwards', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const reached = once(server, 'request') as Promise<[IncomingMessage]>
+    const socket = connect(port, '127.0.0.1')
+    socket.write('PUT / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"a":')
+    const [incoming] = await reached
+    const closed = new Promise(resolve => incoming.once('close', resolve))
+    incoming.on('error', () => {})
+    socket.destroy()
+    await closed
+    await expect(readBytes(incoming, 100, 1000)).rejects.toThrow('closed within the body')
+    server.close()
+  })
+
   it('is no bug: nothing goes to the error log', async () => {
     const errors: string[] = []
     const debugs: string[] = []
@@ -321,7 +338,7 @@ describe('a request that is broken off', () => {
     )
     await reached
     socket.destroy()
-    await vi.waitFor(() => expect(debugs).toEqual(['PUT / was broken off']), { timeout: 5000 })
+    await vi.waitFor(() => expect(debugs).toEqual(['PUT / was broken off']), { timeout: 15_000 })
     expect(errors).toEqual([])
     server.close()
   })
