@@ -11,8 +11,8 @@ import { LogCollector } from './logs.ts'
 /** After a connection failure: how long the engine may take to say that the memory limit was the reason. */
 const OOM_DEADLINE_MS = 2_000
 const OOM_POLL_MS = 5
-/** The notice of an exhausted memory can come after the container's end. */
-const OOM_NOTICE_MS = 100
+/** The notice of an exhausted memory can come after the container's end, on a busy machine long after. */
+const OOM_NOTICE_MS = 1_000
 /** Output takes its way through the engine: what was written before an answer may come this much after it. */
 const DRAIN_MS = 20
 /** What a process ends with that was killed. */

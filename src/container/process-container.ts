@@ -197,7 +197,7 @@ export const startProcessContainer = async (spec: ProcessSpec): Promise<Containe
     throw error
   }
   spec.memory.add(watched)
-  const call = guardedCalls(spec, watched, collector, client)
+  const call = guardedCalls(spec, { watched, wasKilled: () => exhausted }, collector, client)
   return {
     id: spec.id,
     name: spec.name,
@@ -221,11 +221,23 @@ export const startProcessContainer = async (spec: ProcessSpec): Promise<Containe
   }
 }
 
+/** `wasKilled` tells that the runtime itself was ended for its memory, perhaps just after it had answered. */
+interface Memory {
+  watched: Watched
+  wasKilled: () => boolean
+}
+
 /** Calls of the runtime during which its memory is watched. */
-const guardedCalls = (spec: ProcessSpec, watched: Watched, collector: LogCollector, client: RuntimeClient) => {
+const guardedCalls = (
+  spec: ProcessSpec,
+  { watched, wasKilled }: Memory,
+  collector: LogCollector,
+  client: RuntimeClient,
+) => {
   const ended = (answer: RuntimeAnswer): RuntimeAnswer => {
     const { startedAt, endedAt } = answer
-    if (answer.type !== 'response' || !exceededMeanwhile(watched, endedAt - startedAt)) return answer
+    if (answer.type !== 'response') return answer
+    if (!wasKilled() && !exceededMeanwhile(watched, endedAt - startedAt)) return answer
     if (spec.runtime.exhaustedAnswer) return { type: 'response', startedAt, endedAt, ...spec.runtime.exhaustedAnswer }
     const detail = 'the memory limit was exceeded'
     return { type: 'connectionError', startedAt, endedAt, outOfMemory: true, beforeResponse: true, detail }
