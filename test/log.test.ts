@@ -65,7 +65,7 @@ describe('createLogger', () => {
     log.info('one')
     log.info('two')
     expect(writes).toEqual([])
-    await vi.waitFor(() => expect(writes).not.toEqual([]))
+    await vi.waitFor(() => expect(writes).not.toEqual([]), { timeout: 15_000 })
     expect(writes.map(text => text.split('\n').length)).toEqual([3])
     log.info('three')
     log.error('four')

@@ -5,6 +5,8 @@ const url = `http://localhost:${port}`
 
 export default defineConfig({
   globalSetup: './deploy.js',
+  // The first click may wait for a container.
+  expect: { timeout: 20_000 },
   use: {
     baseURL: `${url}/api/v1/web/guest/default/`,
     launchOptions: { executablePath: process.env.CHROME_PATH, chromiumSandbox: process.getuid?.() !== 0 },

@@ -19,7 +19,13 @@ describeBinary('in a root file system with nothing but the executable', () => {
     bare = makeBareRoot()
   })
   afterEach(() => {
-    for (const pid of bare.processes()) process.kill(pid, 'SIGKILL')
+    for (const pid of bare.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
   })
   afterAll(() => bare.remove())
 

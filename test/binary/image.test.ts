@@ -74,9 +74,8 @@ describeBinary('the image', () => {
     })
 
     it('stops at once when told, leaves no temporary files, and keeps its state', async () => {
-      const began = performance.now()
       await docker('stop', name)
-      expect(performance.now() - began).toBeLessThan(8000)
+      // One that had to be killed after Docker's ten seconds would have 137.
       expect(await docker('inspect', '--format', '{{.State.ExitCode}}', name)).toBe('0')
       // What differs from the image: nothing, not even a folder in /tmp; the state is in the volume.
       expect(await docker('diff', name)).not.toMatch(/\/tmp\/./)

@@ -49,7 +49,9 @@ describe('user and limits', () => {
 
     await alice.actions.create({ name: 'a', action: 'function main() {}', kind: 'nodejs:20' })
     await alice.actions.invoke({ name: 'a' })
-    await expect(alice.actions.invoke({ name: 'a' })).rejects.toMatchObject({ statusCode: 429 })
+    // The next minute may begin once between them, but not twice.
+    const more = await Promise.allSettled([1, 2].map(() => alice.actions.invoke({ name: 'a' })))
+    expect(more).toContainEqual({ status: 'rejected', reason: expect.objectContaining({ statusCode: 429 }) })
     expect(await run('limits', 'delete', 'alice')).toEqual([0, 'Limits deleted'])
     expect(await run('limits', 'get', 'alice')).toEqual([0, 'No limits found, default system limits apply'])
     await alice.actions.invoke({ name: 'a' })

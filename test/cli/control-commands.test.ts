@@ -107,8 +107,11 @@ describe('fire', () => {
   const id = /^[0-9a-f]{32}\n$/
 
   it('takes parameters as wsk does, and as key=value; JSON where it is JSON', async () => {
+    // One after the other: they are listed by the start of their runs.
     expect(await run('fire', 'event')).toEqual(done(id))
+    await received(1)
     expect(await run('fire', 'event', '-p', 'name', 'you', '-p', 'n', '3')).toEqual(done(id))
+    await received(2)
     expect(await run('fire', '/guest/event', '-p', 'a=b=c', '-p', 'list=[1,{"x":null}]')).toEqual(done(id))
     expect(await received(3)).toEqual([{}, { name: 'you', n: 3 }, { a: 'b=c', list: [1, { x: null }] }])
   })

@@ -131,7 +131,7 @@ describe('a call', () => {
 describe('connections', () => {
   test('are kept and used again', async () => {
     const { sockets, port } = await runtime(socket => socket.write(answer('{}')))
-    const client = clientOf(port)
+    const client = clientOf(port, { reuseMs: Number.POSITIVE_INFINITY })
     for (let i = 0; i < 5; i++) await client.run('{}', CALL)
     expect(sockets).toHaveLength(1)
   })

@@ -219,7 +219,11 @@ const testLogs = (create: Create) => {
   test('adds a line to the logs of a developer error', async () => {
     const container = await create()
     await initialize(container, { code: 'function main() { console.log("before"); throw "bad" }' })
+    const seen: string[] = []
+    container.onLogLine(({ line }) => seen.push(line))
     expect(outcome(await run(container))).toBe('502 {"error":"An error has occurred: bad"}')
+    // An engine passes output on by another way than the answer.
+    await eventually('the line', () => seen.includes('before'))
     const lines = await logsOf(container, { waitForSentinel: false, developerError: true })
     // The streams are two pipes: which of them the engine reads first is not said.
     expect(lines).toContain('stdout: before')

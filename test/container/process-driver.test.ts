@@ -78,6 +78,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const BUSY_NODE = 'function main() { console.log("busy"); for (;;); }'
 const BUSY_PYTHON = 'def main(args):\n    print("busy", flush=True)\n    while True: pass\n'
+/** For an `/init` that runs pip. */
+const PIP = { timeoutMs: 100_000 }
 const STRAYS =
   'function main() { const { spawn } = require("child_process"); for (const detached of [true, false]) spawn("sleep", ["1000"], { detached }); console.log("busy"); for (;;); }'
 
@@ -134,9 +136,13 @@ describe.skipIf(process.platform !== 'linux')('a container that is destroyed', (
     const factory = factoryIn(tmpDir)
     const container = await factory.create(aContainerRequest())
     await initialize(container, { code: STRAYS })
-    await run(container, {}, { timeoutMs: 300 })
+    // It speaks when it has started the others, and never answers.
+    const started = new Promise<void>(resolve => container.onLogLine(() => resolve()))
+    const running = run(container)
+    await started
     expect((await processesBelow(tmpDir)).length).toBe(3)
     await container.destroy()
+    await running
     expect(await processesBelow(tmpDir)).toEqual([])
     await factory.close()
     expect(readdirSync(tmpDir)).toEqual([])
@@ -241,18 +247,18 @@ describe('a container', () => {
       'requirements.txt': './demo-1.0-py3-none-any.whl\n',
       'demo-1.0-py3-none-any.whl': Buffer.from(wheel, 'base64'),
     })
-    expect(outcome(await initialize(container, { code, binary: true }))).toBe('200 {"ok":true}\n')
+    expect(outcome(await initialize(container, { code, binary: true }, PIP))).toBe('200 {"ok":true}\n')
     expect(outcome(await run(container))).toBe('200 {"v": 42}\n')
-  })
+  }, 120_000)
 
   test('fails to initialize when a requirement cannot be had, and logs why', async () => {
     container = await factory.create(aContainerRequest({ kind: 'python:3.11' }))
     const code = zipOf({ '__main__.py': 'def main(args):\n    return {}\n', 'requirements.txt': './missing.whl\n' })
-    expect(outcome(await initialize(container, { code, binary: true }))).toMatch(
+    expect(outcome(await initialize(container, { code, binary: true }, PIP))).toMatch(
       /^502 {"error":"The action failed to generate/,
     )
     expect((await logsOf(container, { waitForSentinel: false })).join('\n')).toMatch(/missing\.whl/)
-  })
+  }, 120_000)
 
   test('of an archive with dependencies ends when they cannot be installed, unless that is turned off', async () => {
     const code = zipOf({ 'package.json': '{"dependencies":{"x":"1"}}', 'index.js': 'exports.main = () => ({ ok: 1 })' })

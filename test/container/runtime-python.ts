@@ -146,7 +146,7 @@ const testPythonStates = (create: Create) => {
     const code = `import os, subprocess, threading
 def main(args):
     subprocess.Popen(["/bin/sh", "-c", "read x; sleep 0.3; echo gone"], stdin=subprocess.PIPE)
-    threading.Timer(0.05, lambda: os._exit(1)).start()
+    threading.Timer(0.5, lambda: os._exit(1)).start()
     return {}
 `
     await initialize(container, { code })

@@ -25,15 +25,15 @@ interface Failure {
 }
 
 /** A container under load may take a second to listen. */
-const TIME_LIMIT = { process: 500, docker: 3000 }
+const TIME_LIMIT = { process: 2000, docker: 3000 }
 /** What each action does when it is asked to behave. */
 const OK = 'if (args.ok) return { ok: true };'
 const DATA_MISSING = /stderr: The action did not initialize or run as expected\. Log data might be missing\.$/
 const EXITED = 'The action did not produce a valid response and exited unexpectedly.'
 const INIT_TIMEOUT = expect.stringMatching(
-  /^The action exceeded its time limits of (500|3000) milliseconds during initialization\.$/,
+  /^The action exceeded its time limits of (2000|3000) milliseconds during initialization\.$/,
 )
-const RUN_TIMEOUT = expect.stringMatching(/^The action exceeded its time limits of (500|3000) milliseconds\.$/)
+const RUN_TIMEOUT = expect.stringMatching(/^The action exceeded its time limits of (2000|3000) milliseconds\.$/)
 
 const AT_LOAD: Record<string, Failure> = {
   'an endless loop': { code: 'for (;;);', error: INIT_TIMEOUT, timeout: true },

@@ -3,7 +3,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Activation, type OpenWhisk, type OpenWhiskNamespace, startOpenWhisk } from '../../src/index.ts'
 import { aFolder, eventually } from './server.ts'
 
@@ -22,6 +22,9 @@ const DAY_MS = 24 * HOUR_MS
 const ALARM = '/whisk.system/alarms/alarm'
 const ONCE = '/whisk.system/alarms/once'
 const INTERVAL = '/whisk.system/alarms/interval'
+
+// A simulated day may start dozens of containers.
+vi.setConfig({ testTimeout: 120_000 })
 
 const folder = aFolder()
 const former = process.env.OPENWHISK_RUN_DIR
@@ -112,8 +115,10 @@ describe('the alarm feed', () => {
   })
 
   it('fires a day of hours, each at its time and in a new container, since idle ones expire in between', async () => {
-    await create(ALARM, { cron: '0 * * * *' })
     await ns.invoke('tick')
+    // Idle for longer than containers are kept: the first hour may be minutes away.
+    await ow.clock.advance('11m')
+    await create(ALARM, { cron: '0 * * * *' })
     const from = ow.clock.now()
     await ow.clock.advance('24h')
     const records = (await ticks()).slice(1)
@@ -197,7 +202,8 @@ describe('the once feed', () => {
     const date = iso(ow.clock.now() + HOUR_MS)
     await create(ONCE, { date, trigger_payload: 'text' })
     expect(await read(ONCE)).toMatchObject({ config: { date }, status: { active: true } })
-    const later = iso(ow.clock.now() + 2 * HOUR_MS)
+    // At a full minute, so that the run is in the same one.
+    const later = iso(Math.ceil(ow.clock.now() / HOUR_MS) * HOUR_MS + 2 * HOUR_MS)
     await client.feeds.update({ name: ONCE, trigger: 't', params: { date: later } })
     await ow.clock.advance(DAY_MS)
     const records = await ticks()

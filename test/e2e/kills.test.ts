@@ -78,7 +78,7 @@ function killed(driver: 'process' | 'docker', times: number): void {
     await expectNone(() => filesIn(tmp).filter(name => !name.startsWith(`ow-run-${server.pid}-`)))
     // A file for each of the killed servers would be one more with every crash.
     expect(readdirSync(join(folder.path, 'run'))).toHaveLength(1)
-  }, 240_000)
+  }, 600_000)
 
   it('has a record of each acknowledged activation, and of what each acknowledged fire started', async () => {
     const requests = requestsTo(server.url, 8)
@@ -118,11 +118,17 @@ function killed(driver: 'process' | 'docker', times: number): void {
   })
 
   it('leaves nothing when it is stopped in the end', async () => {
+    // What the engine was still making when a server died appears after that server's successor has looked.
+    if (driver === 'docker') {
+      await server.end()
+      await start()
+      await eventually(() => (containersOf(pids.slice(0, -1)).length === 0 ? true : undefined))
+    }
     expect(await server.end('SIGTERM')).toBe(0)
     expect([...processesOf(tmp), ...filesIn(tmp)]).toEqual([])
     expect(readdirSync(join(folder.path, 'run'))).toEqual([])
     if (driver === 'docker') expect(containersOf(pids)).toEqual([])
-  }, 30_000)
+  }, 60_000)
 }
 
 /** Settles `reached` with the answer of this number. */

@@ -19,6 +19,8 @@ describe.skipIf(!wanted)('examples/jest (CI or OPENWHISK_TEST_INSTALL=1: install
       '--no-save',
       '--prefer-offline',
       '--ignore-scripts',
+      '--fetch-timeout=30000',
+      '--fetch-retries=1',
       'jest@30',
     )
     if (installed.code !== 0) return context.skip(`Jest cannot be installed here: ${installed.output}`)
@@ -27,5 +29,5 @@ describe.skipIf(!wanted)('examples/jest (CI or OPENWHISK_TEST_INSTALL=1: install
     expect(code, output).toBe(0)
     expect(output).not.toContain('did not exit')
     await example.expectNothingLeft()
-  }, 180_000)
+  }, 300_000)
 })

@@ -1,8 +1,8 @@
 // examples/playwright, in a browser of this machine.
 
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Example, exampleFolder } from './example.ts'
@@ -15,13 +15,18 @@ const BROWSERS = [
 ]
 const browser = [process.env.CHROME_PATH, ...BROWSERS].find(path => path !== undefined && existsSync(path))
 
-/** A port that is free now. */
+/** A port that is free now, and that no other program is given by chance. */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    await new Promise(resolve => server.close(resolve))
+    if (isFree) return port
+  }
 }
 
 describe.skipIf(!browser)('examples/playwright (needs a browser; CHROME_PATH names one)', () => {

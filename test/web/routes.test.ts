@@ -130,7 +130,7 @@ describe('web actions', () => {
     put()
     invoker.hold = new Promise(() => {})
     const pending = call('guest/default/hello.json')
-    await expect.poll(() => clock.pending).toBe(1)
+    await expect.poll(() => clock.pending, { timeout: 15_000 }).toBe(1)
     await clock.advance(60_000)
     const response = await pending
     expect(response.status).toBe(202)
