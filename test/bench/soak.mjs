@@ -39,7 +39,8 @@ const SAMPLES = 60
 const ALLOWED = {
   // The heap of a server that is a few minutes old still settles.
   rssMb: first => first * 0.15 + (runMs < 5 * 60_000 ? 40 : 20),
-  fds: () => 8,
+  // Each container on its way or on its way out has some, and each request under way one.
+  fds: () => 24,
   threads: () => 4,
   containers: () => 6,
   queued: () => 32,
