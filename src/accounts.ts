@@ -1,5 +1,6 @@
 // The accounts that every server has, and those its configuration adds.
 
+import { SYSTEM_NAMESPACE } from './entity/identity.ts'
 import type { Store } from './store/store.ts'
 
 /** OpenWhisk: keys of the two accounts, the same everywhere and known to everyone. */
@@ -19,11 +20,11 @@ export interface Account {
  * administrator changed (a blocked subject, further namespaces, another key of guest) stays. Returns all of them.
  */
 export function installAccounts(subjects: Store['subjects'], users: Readonly<Record<string, string>>): Account[] {
-  for (const [namespace, auth] of Object.entries({ guest: GUEST, 'whisk.system': SYSTEM })) {
+  for (const [namespace, auth] of Object.entries({ guest: GUEST, [SYSTEM_NAMESPACE]: SYSTEM })) {
     if (!subjects.get(namespace)) give(subjects, namespace, auth)
   }
   for (const [namespace, auth] of Object.entries(users)) give(subjects, namespace, auth)
-  const names = new Set(['guest', 'whisk.system', ...Object.keys(users)])
+  const names = new Set(['guest', SYSTEM_NAMESPACE, ...Object.keys(users)])
   return [...names].flatMap(namespace => {
     const identity = subjects.identityByNamespace(namespace)
     return identity ? [{ namespace, auth: `${identity.authkey.uuid}:${identity.authkey.key}` }] : []

@@ -28,7 +28,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { entrance } from './http/entrance.ts'
 import type { Env } from './http/env.ts'
 import { outsideFallback } from './http/fallback.ts'
-import { guard, hostOf } from './http/guard.ts'
+import { guard, hostOf, isApiCall, refusalOfPage } from './http/guard.ts'
 import { onError } from './http/on-error.ts'
 import { routedPath } from './http/target.ts'
 import type { Logger } from './log.ts'
@@ -105,13 +105,21 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     engineOptions(config),
   )
 
-  const webDeps = { store, invoker, entitlement, throttler, limits, clock: waits }
+  const guarded = guardOptions(dependencies)
+  const webDeps = {
+    store,
+    invoker,
+    entitlement,
+    throttler,
+    limits,
+    clock: waits,
+    refusalOfPage: refusalOfPage(guarded),
+  }
   const dispatch = createDispatch(webDeps)
   watchPool(metrics, () => invoker.status())
   const info = { version: VERSION, buildNo: VERSION, build: BUILD_TIME }
   invoker.recover()
   const api = createApi({ store, invoker, entitlement, throttler, manifest, limits, clock: waits, log, events })
-  const guarded = guardOptions(dependencies)
   root.use(entrance({ clock, metrics, refusal: guard(guarded) }))
   root.onError(onError(log))
   root.get('/ready', c => c.json(...readiness(store, factories)))
@@ -129,7 +137,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   root.all('*', outsideFallback)
 
   const outer = new Hono<Env>({ getPath: routedPath })
-  outer.use(entrance({ clock, refusal: guard({ ...guarded, openToPages: true }) }))
+  outer.use(entrance({ clock, refusal: guard({ ...guarded, forPages: isApiCall }) }))
   outer.onError(onError(log))
   outer.route('/', gateway.routes)
 

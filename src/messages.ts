@@ -150,6 +150,7 @@ export const messages = {
     `The host '${host}' is not one of this server's. If it is meant to be, start the server with --allowed-hosts ${host}.`,
   originRefused: (origin: string) =>
     `Pages of the origin '${origin}' may not use this server. If they are meant to, start it with --allow-origin ${origin}.`,
+  siteRefused: "Pages of other sites may not use this server's own actions.",
 
   // The code of actions.
   kindUnsupported: (kind: string, kinds: readonly string[]) =>

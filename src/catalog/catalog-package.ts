@@ -1,9 +1,8 @@
 // What a system package consists of, and how its actions become stored entities.
 
+import { SYSTEM_NAMESPACE } from '../entity/identity.ts'
 import type { JsonObject, JsonValue } from '../entity/json.ts'
 import type { Parameters, WhiskAction, WhiskPackage } from '../entity/whisk-entity.ts'
-
-export const SYSTEM_NAMESPACE = 'whisk.system'
 
 /** One action of a system package. */
 export interface CatalogAction {

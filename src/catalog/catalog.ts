@@ -1,10 +1,11 @@
 // The system packages that a new server has: what they are, how they are stored, how they run.
 
 import { createHash } from 'node:crypto'
+import { SYSTEM_NAMESPACE } from '../entity/identity.ts'
 import type { JsonObject } from '../entity/json.ts'
 import type { Store } from '../store/store.ts'
 import { alarms, alarmsWeb } from './alarms.ts'
-import { type CatalogPackage, SYSTEM_NAMESPACE, toEntities } from './catalog-package.ts'
+import { type CatalogPackage, toEntities } from './catalog-package.ts'
 import { type CompiledAction, compileAction } from './compile.ts'
 import { local } from './local.ts'
 import { github, slack, websocket } from './outside.ts'

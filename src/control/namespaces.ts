@@ -1,6 +1,7 @@
 // Namespaces made for one test, and their snapshots.
 
 import { randomBytes, randomUUID } from 'node:crypto'
+import { SYSTEM_NAMESPACE } from '../entity/identity.ts'
 import { isEntityName } from '../entity/names.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
@@ -49,7 +50,7 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
     if (all) {
       const names = store.subjects.list().flatMap(({ namespaces }) => namespaces.map(({ name }) => name))
       // The system's packages are not a test's to reset.
-      return [...new Set(names)].filter(name => name !== 'whisk.system')
+      return [...new Set(names)].filter(name => name !== SYSTEM_NAMESPACE)
     }
     const name = namespace ?? 'guest'
     if (!known(name)) throw new WhiskError('notFound', messages.control.noNamespace(name))

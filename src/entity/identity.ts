@@ -1,5 +1,8 @@
 // Who asks: the subject behind a key, its namespace, and the limits of that namespace.
 
+/** Whose packages everybody may use: alarms, the API gateway's management, the catalog. */
+export const SYSTEM_NAMESPACE = 'whisk.system'
+
 /** Overrides of the system's limits for one namespace, as `limits set` stores them; absent = the system's value. */
 export interface UserLimits {
   readonly invocationsPerMinute?: number

@@ -1,6 +1,6 @@
 // The actions of /whisk.system/apimgmt: createApi, getApi and deleteApi, as entities and as handlers.
 
-import type { Identity } from '../entity/identity.ts'
+import { type Identity, SYSTEM_NAMESPACE } from '../entity/identity.ts'
 import { type JsonObject, type JsonValue, numberOf } from '../entity/json.ts'
 import type { Parameters, WhiskAction, WhiskPackage } from '../entity/whisk-entity.ts'
 import type { Store } from '../store/store.ts'
@@ -26,15 +26,14 @@ export interface ManageDeps {
 
 type Handler = (args: JsonObject, context: { identity: Identity }) => Promise<JsonValue>
 
-const NAMESPACE = 'whisk.system'
 const PACKAGE = 'apimgmt'
 
 /** Handlers by fully qualified name, for the built-in container factory. */
 export function routeManagementHandlers(deps: ManageDeps): Map<string, Handler> {
   return new Map([
-    [`${NAMESPACE}/${PACKAGE}/createApi`, answering(args => createApi(deps, args))],
-    [`${NAMESPACE}/${PACKAGE}/getApi`, answering(args => getApi(deps, args))],
-    [`${NAMESPACE}/${PACKAGE}/deleteApi`, answering(args => deleteApi(deps, args))],
+    [`${SYSTEM_NAMESPACE}/${PACKAGE}/createApi`, answering(args => createApi(deps, args))],
+    [`${SYSTEM_NAMESPACE}/${PACKAGE}/getApi`, answering(args => getApi(deps, args))],
+    [`${SYSTEM_NAMESPACE}/${PACKAGE}/deleteApi`, answering(args => deleteApi(deps, args))],
   ])
 }
 
@@ -174,8 +173,8 @@ const parametersOf = (values: JsonObject): Parameters => Object.entries(values).
 
 /** What `action get` shows as code: a copy of these actions elsewhere says where the real ones are. */
 const sourceOf = (name: string): string =>
-  `// /${NAMESPACE}/${PACKAGE}/${name} runs inside the server; this text is not what it runs.\n` +
-  `function main() {\n  return { error: 'Invoke /${NAMESPACE}/${PACKAGE}/${name} itself.' }\n}\n`
+  `// /${SYSTEM_NAMESPACE}/${PACKAGE}/${name} runs inside the server; this text is not what it runs.\n` +
+  `function main() {\n  return { error: 'Invoke /${SYSTEM_NAMESPACE}/${PACKAGE}/${name} itself.' }\n}\n`
 
 /** The package and its actions as they are stored. `kind` is the manifest's default nodejs kind. */
 export function routeManagementEntities(
@@ -185,7 +184,7 @@ export function routeManagementEntities(
 ): (WhiskPackage | WhiskAction)[] {
   const whiskPackage: WhiskPackage = {
     entityType: 'package',
-    namespace: NAMESPACE,
+    namespace: SYSTEM_NAMESPACE,
     name: PACKAGE,
     version: '0.0.1',
     publish: false,
@@ -201,7 +200,7 @@ export function routeManagementEntities(
   const actions = Object.entries(descriptions).map(
     ([name, description]): WhiskAction => ({
       entityType: 'action',
-      namespace: `${NAMESPACE}/${PACKAGE}`,
+      namespace: `${SYSTEM_NAMESPACE}/${PACKAGE}`,
       name,
       version: '0.0.1',
       publish: false,
@@ -237,6 +236,6 @@ export function installRouteManagement(
   if (textAt(store.documents.get(SETTINGS, PACKAGE), 'content') === content) return
   store.transaction(() => {
     for (const entity of entities) store.entities.put(entity)
-    store.documents.put(SETTINGS, PACKAGE, NAMESPACE, { content })
+    store.documents.put(SETTINGS, PACKAGE, SYSTEM_NAMESPACE, { content })
   })
 }

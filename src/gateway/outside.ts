@@ -3,6 +3,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { Readable } from 'node:stream'
 import type { WebActionRequest } from '../http/dispatch.ts'
+import { ALREADY_SENT } from '../http/raw-request.ts'
 
 /** How long a backend may be silent. */
 const READ_TIMEOUT_MS = 70_000
@@ -10,7 +11,15 @@ const BODY_MAX_BYTES = 5 * 1024 * 1024
 
 type Send = (url: URL, options: RequestOptions, answered: (response: IncomingMessage) => void) => ClientRequest
 
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'proxy-connection'])
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-connection',
+  'trailer',
+  ALREADY_SENT,
+])
 
 /** Rejects when the backend cannot be reached or breaks off. */
 export async function callOutside(url: string, request: WebActionRequest): Promise<Response> {
@@ -26,9 +35,19 @@ export async function callOutside(url: string, request: WebActionRequest): Promi
   }
   if (body) headers.push('Content-Length', String(body.length))
   return new Promise((resolve, reject) => {
-    const outgoing = send(address, { method: request.method, headers, timeout: READ_TIMEOUT_MS }, response =>
-      resolve(toResponse(response)),
-    )
+    const outgoing = send(address, { method: request.method, headers, timeout: READ_TIMEOUT_MS }, response => {
+      try {
+        resolve(toResponse(response))
+      } catch (error) {
+        // A status that is none, say.
+        response.destroy()
+        reject(error)
+      }
+    })
+    outgoing.once('upgrade', (_, socket) => {
+      socket.destroy()
+      reject(new Error(`${address.host} wants another protocol`))
+    })
     outgoing.once('timeout', () => outgoing.destroy(new Error(`${address.host} did not answer in time`)))
     outgoing.once('error', reject)
     outgoing.end(body)

@@ -6,7 +6,7 @@ import type { Context } from 'hono'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Env } from './env.ts'
-import { headerOf } from './raw-request.ts'
+import { firstHeader, headerOf } from './raw-request.ts'
 
 export interface GuardOptions {
   /**
@@ -76,18 +76,49 @@ export function originCheck(allowOrigin: GuardOptions['allowOrigin']): (origin: 
   }
 }
 
-/** Web actions, and the gateway's APIs on the main port, are for every page: they say themselves what pages may do. */
+/**
+ * Web actions, and the gateway's APIs on the main port, are for every page: they say themselves what pages may do. For
+ * those of the platform see `refusalOfPage`.
+ */
 function isForPages(path: string): boolean {
   return path.startsWith('/api/v1/web/') || (path.startsWith('/api/') && !/^\/api\/(?:v1(?:\/|$)|$)/.test(path))
 }
 
+/** On the gateway's own port. */
+export function isApiCall(path: string): boolean {
+  return path.startsWith('/api/')
+}
+
+/**
+ * Returns what keeps pages from the web actions of the platform itself, which create APIs and alarms for whoever sends
+ * the well-known keys: WhiskError `forbidden` for an Origin that may not use the server, and for any request that a page
+ * of another site makes without telling its Origin (an image, a link).
+ */
+export function refusalOfPage({
+  allowOrigin,
+}: Pick<GuardOptions, 'allowOrigin'>): (rawHeaders: readonly string[]) => WhiskError | undefined {
+  const originAllowed = originCheck(allowOrigin)
+  return rawHeaders => {
+    const origin = firstHeader(rawHeaders, 'origin')
+    if (origin !== undefined) {
+      if (originAllowed(origin, firstHeader(rawHeaders, 'host') ?? '')) return undefined
+      return new WhiskError('forbidden', messages.originRefused(origin), { rejection: true })
+    }
+    if (firstHeader(rawHeaders, 'sec-fetch-site') !== 'cross-site') return undefined
+    // Which site it is remains unknown: only who allows all of them allows it.
+    if (originAllowed('null', '')) return undefined
+    return new WhiskError('forbidden', messages.siteRefused, { rejection: true })
+  }
+}
+
 /**
  * Returns what refuses a request: 421 for a Host that is not the server's, 403 without CORS headers for an Origin that
- * may not use it. With `openToPages`, as on the gateway's own port, every Origin may.
+ * may not use it. `forPages` says which paths every Origin may use.
  */
 export function guard(
-  options: GuardOptions & { readonly openToPages?: boolean },
+  options: GuardOptions & { readonly forPages?: (path: string) => boolean },
 ): (c: Context<Env>) => WhiskError | undefined {
+  const { forPages = isForPages } = options
   const hostAllowed = hostCheck(options.allowedHosts)
   const originAllowed = originCheck(options.allowOrigin)
   return c => {
@@ -96,8 +127,7 @@ export function guard(
       return new WhiskError('misdirected', messages.hostRefused(hostOf(authority)), { rejection: true })
     }
     const origin = headerOf(c, 'origin')
-    if (origin === undefined || options.openToPages || originAllowed(origin, authority ?? '')) return undefined
-    if (isForPages(c.req.path)) return undefined
+    if (origin === undefined || forPages(c.req.path) || originAllowed(origin, authority ?? '')) return undefined
     return new WhiskError('forbidden', messages.originRefused(origin), { rejection: true })
   }
 }

@@ -1,11 +1,20 @@
 // Writing the answers of web actions: header lines as they are given, and the two forms of error bodies.
 
 import { stringify } from '../entity/json.ts'
+import { ALREADY_SENT } from '../http/raw-request.ts'
 import { forbidsBody, type WebAnswer } from './response.ts'
 
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
-const DROPPED = new Set(['content-length', 'transfer-encoding', 'date', 'server', 'connection'])
+const DROPPED = new Set([
+  'content-length',
+  'transfer-encoding',
+  'trailer',
+  'date',
+  'server',
+  'connection',
+  ALREADY_SENT,
+])
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PLAIN_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
@@ -15,13 +24,16 @@ const PLAIN_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  */
 function actionHeader(name: string, value: string): readonly [string, string] | undefined {
   if (DROPPED.has(name.toLowerCase()) || !HEADER_NAME.test(name) || /[\r\n]/.test(value)) return undefined
-  if (PLAIN_VALUE.test(value)) return [name, value]
-  // OpenWhisk: characters beyond U+00FF keep their low byte; ours are shown as `?` where that is no printable one.
-  const bytes = value.replace(/[^\t\x20-\x7e\x80-\xff]/g, character => {
+  return [name, toLatin1(value)]
+}
+
+/** OpenWhisk: characters beyond U+00FF keep their low byte; ours are shown as `?` where that is no printable one. */
+function toLatin1(value: string): string {
+  if (PLAIN_VALUE.test(value)) return value
+  return value.replace(/[^\t\x20-\x7e\x80-\xff]/g, character => {
     const low = String.fromCharCode(character.charCodeAt(0) & 0xff)
     return PLAIN_VALUE.test(low) ? low : '?'
   })
-  return [name, bytes]
 }
 
 /** Repeated names stay lines of their own where the server below can write them so. */
@@ -57,7 +69,7 @@ export function respond(
   }
   const all: [string, string][] = [
     ...lines.map(([n, v]): [string, string] => [n, v]),
-    ['Content-Type', entity.contentType],
+    ['Content-Type', toLatin1(entity.contentType)],
   ]
   if (method === 'HEAD') {
     return new Response(null, {

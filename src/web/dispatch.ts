@@ -6,9 +6,10 @@ import { resolveAction } from '../engine/resolve.ts'
 import type { Entitlement } from '../entitlement/entitlement.ts'
 import type { Throttler } from '../entitlement/throttler.ts'
 import type { WhiskActivation } from '../entity/activation.ts'
-import type { Identity } from '../entity/identity.ts'
+import { type Identity, SYSTEM_NAMESPACE } from '../entity/identity.ts'
 import type { JsonObject } from '../entity/json.ts'
 import { namespaceLimits, type SystemLimits } from '../entity/limits.ts'
+import { rootNamespace } from '../entity/names.ts'
 import { WhiskError } from '../errors.ts'
 import type { Dispatch, WebActionRequest } from '../http/dispatch.ts'
 import { checkApiMethod } from '../http/fallback.ts'
@@ -30,6 +31,8 @@ export interface WebDeps {
   readonly throttler: Pick<Throttler, 'checkInvoke'>
   readonly limits: SystemLimits
   readonly clock: Clock
+  /** Why the page that sends a request may not use the platform's own actions; undefined when it may, or is none. */
+  readonly refusalOfPage: (rawHeaders: readonly string[]) => WhiskError | undefined
 }
 
 /** One call on its way: what the steps found out so far. */
@@ -67,6 +70,8 @@ export function createDispatch(deps: WebDeps): Dispatch {
     const resolved = owner && find(deps.store, target.action)
     const settings = resolved && webSettings(resolved)
     if (!owner || !resolved || !settings?.exported) throw new WhiskError('notFound', messages.resourceDoesNotExist)
+    const refusal = isSystems(resolved) ? deps.refusalOfPage(request.rawHeaders) : undefined
+    if (refusal !== undefined) throw refusal
     deps.throttler.checkInvoke(owner)
     // The action where it is, not where it was asked for: through a binding, a private provider refuses by its own name.
     const { namespace, name } = resolved.action
@@ -125,6 +130,9 @@ export function createDispatch(deps: WebDeps): Dispatch {
     }
   }
 }
+
+/** Through a binding too. */
+const isSystems = ({ action }: ResolvedAction): boolean => rootNamespace(action.namespace) === SYSTEM_NAMESPACE
 
 /** How large a body may be, in bytes. */
 const maxPayload = (limits: SystemLimits, { limits: own }: Identity): number =>

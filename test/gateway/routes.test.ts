@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/entity/json.ts'
@@ -222,6 +222,35 @@ describe('forwarding', () => {
       await new Promise(resolve => backend.close(resolve))
     }
     expect((await at.call('/base/a', { method: 'POST' })).status).toBe(502)
+  })
+})
+
+describe('a backend that is not HTTP as it should be', () => {
+  test.each([
+    'HTTP/1.1 999 Nope\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    'nonsense\r\n\r\n',
+  ])('gives the fixed answer: %j', async bytes => {
+    const backend = createTcpServer(socket => socket.once('data', () => socket.end(bytes)))
+    await new Promise<void>(resolve => backend.listen(0, '127.0.0.1', resolve))
+    const { port } = backend.address() as AddressInfo
+    await at.create(withSteps('/a', invoke(`http://127.0.0.1:${port}/`)))
+    const response = await at.call('/base/a', { method: 'POST' })
+    expect([response.status, await response.json()]).toMatchObject([502, { message: expect.stringMatching(/^Oops/) }])
+    await new Promise(resolve => backend.close(resolve))
+  })
+
+  test('cannot send headers that would break the answer', async () => {
+    const backend = createServer((_, response) => {
+      response.writeHead(200, { trailer: 'x-a', 'x-hono-already-sent': 'true' }).end('hi')
+    })
+    await new Promise<void>(resolve => backend.listen(0, '127.0.0.1', resolve))
+    const { port } = backend.address() as AddressInfo
+    await at.create(withSteps('/a', invoke(`http://127.0.0.1:${port}/`)))
+    const response = await at.call('/base/a', { method: 'POST' })
+    expect([response.status, await response.text()]).toEqual([200, 'hi'])
+    expect([response.headers.has('trailer'), response.headers.has('x-hono-already-sent')]).toEqual([false, false])
+    await new Promise(resolve => backend.close(resolve))
   })
 })
 

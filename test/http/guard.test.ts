@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
-import { type GuardOptions, guard, hostCheck, hostOf, originCheck } from '../../src/http/guard.ts'
+import { guard, hostCheck, hostOf, isApiCall, originCheck } from '../../src/http/guard.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { routedPath } from '../../src/http/target.ts'
 import { silentLogger } from '../../src/log.ts'
@@ -92,7 +92,7 @@ describe('Origin', () => {
 })
 
 describe('guard', () => {
-  const open = (options: Partial<GuardOptions> & { openToPages?: boolean } = {}) => {
+  const open = (options: Partial<Parameters<typeof guard>[0]> = {}) => {
     const app = new Hono<Env>({ getPath: routedPath })
     app.use(entrance({ clock: fakeClock(), refusal: guard({ allowedHosts: [], ...options }) }))
     app.onError(onError(silentLogger))
@@ -109,7 +109,7 @@ describe('guard', () => {
   const evil = { host: 'localhost:3233', origin: 'http://evil.test' }
 
   it('answers 421 to a foreign host everywhere', async () => {
-    const ask = open({ openToPages: true })
+    const ask = open({ forPages: isApiCall })
     for (const path of ['/ping', '/api/v1/web/guest/default/x', '/api/23bc/x']) {
       expect(await ask(path, { host: 'evil.test:3233' })).toEqual({
         status: 421,
@@ -145,10 +145,14 @@ describe('guard', () => {
     expect((await open()('/api/v1/web/%2e%2e/namespaces', evil)).status).toBe(403)
   })
 
-  it('lets every origin through where all is for pages, and where the option says so', async () => {
-    expect((await open({ openToPages: true })('/x', evil)).status).toBe(200)
+  it('lets every origin to the APIs of the gateway’s own port, and where the option says so', async () => {
+    expect((await open({ forPages: isApiCall })('/api/23bc/x', evil)).status).toBe(200)
     expect((await open({ allowOrigin: '*' })('/x', evil)).status).toBe(200)
     expect((await open({ allowOrigin: 'http://evil.test' })('/x', evil)).status).toBe(200)
+  })
+
+  it.each(['/v2/23bc/apis', '/api', '/health'])('refuses foreign origins %s of that port', async path => {
+    expect((await open({ forPages: isApiCall })(path, evil)).status).toBe(403)
   })
 
   it('asks nothing of requests without an origin', async () => {

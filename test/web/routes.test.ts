@@ -8,6 +8,7 @@ import type { Parameter } from '../../src/entity/whisk-entity.ts'
 import { WhiskError } from '../../src/errors.ts'
 import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
+import { refusalOfPage } from '../../src/http/guard.ts'
 import { onError } from '../../src/http/on-error.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -37,7 +38,15 @@ function serve(invocationsPerMinute = Number.POSITIVE_INFINITY) {
   const throttler = createThrottler(clock, limits)
   app.route(
     '/api/v1/web',
-    webRoutes({ store, invoker, throttler, entitlement: createEntitlement(store), limits, clock }),
+    webRoutes({
+      store,
+      invoker,
+      throttler,
+      entitlement: createEntitlement(store),
+      limits,
+      clock,
+      refusalOfPage: refusalOfPage({ allowOrigin: 'http://tool.example' }),
+    }),
   )
 }
 
@@ -307,6 +316,51 @@ describe('require-whisk-auth', () => {
   })
 })
 
+describe('web actions of the platform itself', () => {
+  const evil = { origin: 'http://evil.example' }
+
+  beforeEach(() => {
+    store.subjects.put(aSubject({ subject: 'whisk.system' }))
+    store.entities.put(aPackage({ namespace: 'whisk.system', name: 'apimgmt', publish: true }))
+    store.entities.put(anAction({ namespace: 'whisk.system/apimgmt', name: 'createApi', annotations: web() }))
+    store.entities.put(aPackage({ name: 'mine', binding: { namespace: 'whisk.system', name: 'apimgmt' } }))
+  })
+
+  const refused = (origin: string) => `Pages of the origin '${origin}' may not use this server.`
+
+  test.each<[string, string, Record<string, string>, string]>([
+    ['POST', 'whisk.system/apimgmt/createApi.http', evil, refused(evil.origin)],
+    ['OPTIONS', 'whisk.system/apimgmt/createApi.http', evil, refused(evil.origin)],
+    ['POST', 'whisk%2Esystem/apimgmt/createApi.json', { origin: 'null' }, refused('null')],
+    ['POST', 'guest/default/../../whisk.system/apimgmt/createApi', evil, refused(evil.origin)],
+    ['POST', 'guest/mine/createApi', evil, refused(evil.origin)],
+    [
+      'GET',
+      'whisk.system/apimgmt/createApi.http',
+      { 'sec-fetch-site': 'cross-site' },
+      "Pages of other sites may not use this server's own actions.",
+    ],
+  ])('refuse pages of other sites: %s %s with %j', async (method, path, headers, error) => {
+    const response = await call(path, { method, headers })
+    expect(response.status).toBe(403)
+    expect(await response.json()).toMatchObject({ error: expect.stringContaining(error) })
+    expect(corsOf(response)).toEqual({})
+    expect(invoker.invoked).toEqual([])
+  })
+
+  test.each<Record<string, string>>([
+    {},
+    { origin: 'http://localhost:5173' },
+    { origin: 'http://tool.example' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: 'http://localhost', 'sec-fetch-site': 'cross-site' },
+  ])('answer clients and pages that may use the server: %j', async headers => {
+    answers({ ok: true })
+    const response = await call('whisk.system/apimgmt/createApi.json', { method: 'POST', headers })
+    expect([response.status, await response.json()]).toEqual([200, { ok: true }])
+  })
+})
+
 describe('OPTIONS and HEAD', () => {
   test('answers OPTIONS without running the action', async () => {
     put()
@@ -361,6 +415,26 @@ describe('answers', () => {
     expect(response.headers.get('x-a')).toBe('||é')
     expect(response.headers.has('x-b')).toBe(false)
     expect(response.headers.has('date')).toBe(false)
+  })
+
+  test.each(['Trailer', 'X-Hono-Already-Sent', 'transfer-encoding'])('lose %s', async name => {
+    put()
+    answers({ headers: { [name]: 'true' }, body: 'x' })
+    const response = await call('guest/default/hello')
+    expect([response.status, await response.text(), response.headers.has(name)]).toEqual([200, 'x', false])
+  })
+
+  test('keep a type that holds characters beyond Latin-1, and refuse one with control characters', async () => {
+    put()
+    answers({ headers: { 'content-type': 'text/plain; x="aż"' }, body: 'x' })
+    const response = await call('guest/default/hello')
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; x="a|"; charset=UTF-8'])
+    answers({ headers: { 'content-type': 'text/plain; x="a\r\nSet-Cookie: a=b"' }, body: 'x' })
+    const refused = await call('guest/default/hello')
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      { error: 'Response did not specify a known content-type.' },
+    ])
   })
 
   test('lose a body that the status forbids', async () => {
