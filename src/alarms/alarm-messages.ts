@@ -17,6 +17,7 @@ export const alarmMessages = {
     `${name} parameter '${value}' must be greater than the startDate parameter '${start}'`,
   notBeforeStop: (start: unknown, stop: unknown) =>
     `startDate parameter '${start}' must be less than the stopDate parameter '${stop}'`,
+  cronLimited: 'cron pattern is limited to 5 fields with 1 minute as the finest granularity',
   maxTriggersOnInterval: 'maxTriggers is not supported for the interval trigger feed',
   maxTriggersWithStop: 'maxTriggers is not allowed when the stopDate parameter is specified',
   firstFireAfterStop: 'the first scheduled trigger fire is not until after the stop date',

@@ -66,13 +66,24 @@ function checkMinutes(value: unknown): number {
 }
 
 function checkCron(cron: unknown, timezone: unknown) {
+  const fields = parsedCron(cron)
   if (timezone && !isTimeZone(timezone)) refuse(say.invalidTimezone)
+  return createSchedule(fields, timezone ? String(timezone) : undefined)
+}
+
+function parsedCron(cron: unknown) {
   try {
-    return createSchedule(parseCron(cron), timezone ? String(timezone) : undefined)
+    return parseCron(cron)
   } catch (error) {
     if (error instanceof CronSyntaxError) return refuse(say.invalidCron(cron))
     throw error
   }
+}
+
+/** Whether it fires more often than at the beginning of a minute. */
+function hasSeconds(cron: string): boolean {
+  const seconds = cron.trim().split(/\s+/).at(-6)
+  return seconds !== undefined && seconds !== '0'
 }
 
 /** Where CREATE's kinds differ: `once`, `interval` and `alarm` in that order, as the bound parameters say. */
@@ -92,6 +103,7 @@ function createTiming(params: FeedParameters, now: number): Partial<Alarm> {
   }
   if (!params.cron) refuse(say.missingCron)
   const schedule = checkCron(params.cron, params.timezone)
+  if (params.limitCronFields && hasSeconds(String(params.cron))) refuse(say.cronLimited)
   const range = createRange(params, now)
   const first = schedule.nextAfter(now)
   if (range.stopDate && (first ?? Number.POSITIVE_INFINITY) > dateOf(range.stopDate)) refuse(say.firstFireAfterStop)
@@ -146,7 +158,9 @@ export function updateAlarm(stored: Alarm, params: FeedParameters, now: number):
     ...(stored.date ? updateOnce(params, now) : updateRepeating(stored, params, now)),
   }
   if (Object.keys(changes).length === 0) refuse(say.nothingToUpdate)
-  return { ...stored, ...changes, status: { active: true, dateChanged: now } }
+  // It begins anew, so that one that was disabled for having fired often enough fires again.
+  const counted = stored.triggersLeft === undefined ? {} : { triggersLeft: stored.maxTriggers }
+  return { ...stored, ...changes, ...counted, status: { active: true, dateChanged: now } }
 }
 
 function updateOnce(params: FeedParameters, now: number): Partial<Alarm> {

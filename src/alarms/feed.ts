@@ -16,7 +16,12 @@ export interface AlarmFeedDependencies {
 
 type FeedHandler = (args: JsonObject, context: { identity: Identity }) => Promise<JsonValue>
 
-const METHODS: Readonly<Record<string, string>> = { CREATE: 'post', READ: 'get', UPDATE: 'put', DELETE: 'delete' }
+const METHODS: ReadonlyMap<string, string> = new Map([
+  ['CREATE', 'post'],
+  ['READ', 'get'],
+  ['UPDATE', 'put'],
+  ['DELETE', 'delete'],
+])
 
 /** An answer of the provider's web action that is not a success. */
 class FeedFailure extends Error {
@@ -32,7 +37,7 @@ class FeedFailure extends Error {
 export function alarmHandlers(dependencies: AlarmFeedDependencies): Map<string, FeedHandler> {
   const feed: FeedHandler = async (args, { identity }) => {
     const params = plain(args)
-    const method = METHODS[String(params.lifecycleEvent)]
+    const method = METHODS.get(String(params.lifecycleEvent))
     if (!method) return { error: say.unsupportedEvent }
     const triggerName = `/${identity.namespace.name}/${parseTriggerName(params.triggerName).name}`
     try {

@@ -15,7 +15,7 @@ import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import { booleanParameter } from './listing.ts'
 import { writable } from './lookup.ts'
-import { readPut } from './requests.ts'
+import { checkPayloadSize, readPut } from './requests.ts'
 import { json, ok } from './respond.ts'
 import type { ApiServices } from './services.ts'
 import type { EntityRequest } from './target.ts'
@@ -130,6 +130,7 @@ export async function deleteRule(c: Context<Env>, services: ApiServices, { id }:
 /** Fails with WhiskError `badRequest`, `notFound`, `conflict`. */
 export async function postRule(c: Context<Env>, services: ApiServices, request: EntityRequest): Promise<Response> {
   const { store } = services
+  checkPayloadSize(c, services, request.identity)
   const status = decodeRuleStatus(await readJson(c))
   const rule = getEntity(store, request.id, 'rule')
   const trigger = triggerOf(store, rule)

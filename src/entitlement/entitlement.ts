@@ -92,7 +92,7 @@ export function createEntitlement(
       // Listing packages is free for all; who lists a foreign namespace sees the published ones only.
       return entity === undefined || mayReadPackage(caller, namespace, entity)
     }
-    const slash = namespace.indexOf('/')
+    const slash = collection === 'actions' ? namespace.indexOf('/') : -1
     if (slash >= 0 && entity !== undefined && (privilege === 'READ' || privilege === 'ACTIVATE')) {
       const root = namespace.slice(0, slash)
       const name = namespace.slice(slash + 1)

@@ -298,9 +298,9 @@ class Parser<N> {
     const found = char === undefined ? 'end-of-input' : `character '${describeChar(this.#text, this.#at)}'`
     const index = Buffer.byteLength(this.#text.slice(0, at))
     const { line, column, source } = lineAt(this.#text, index)
-    const shown = Array.from({ length: source.length }, (_, i) => (isControl(source.charCodeAt(i)) ? '?' : source[i]))
+    const shown = source.replace(/\p{Cc}/gu, '?')
     throw new JsonSyntaxError(
-      `Unexpected ${found} at input index ${index} (line ${line}, position ${column}), expected ${expected}:\n${shown.join('')}\n${' '.repeat(column - 1)}^\n`,
+      `Unexpected ${found} at input index ${index} (line ${line}, position ${column}), expected ${expected}:\n${shown}\n${' '.repeat(column - 1)}^\n`,
     )
   }
 }

@@ -103,7 +103,8 @@ function resource(
     const id = textAt(operation, 'operationId') ?? ''
     operations.set(key.toUpperCase(), servedOperation({ id, verb: key, path }, steps, common))
   }
-  if (operations.size === 0) throw new GatewayRefusal(400, say.emptyOperations)
+  // OpenWhisk: what a path has beside its verbs counts as content, and stays when its last operation is deleted.
+  if (!isJsonObject(atPath) || Object.keys(atPath).length === 0) throw new GatewayRefusal(400, say.emptyOperations)
   const full = basePath === '/' ? path : `${basePath}${path}`
   const segments = full.slice(1).replace(/\/+$/, '').split('/')
   return { path: full, segments: segments[0] === '' ? [] : segments.map(segment), operations }

@@ -248,6 +248,11 @@ describe('createAlarm and updateAlarm', () => {
     [{ cron: '***' }, "cron pattern '***' is not valid"],
     [{ cron: '@hourly' }, "cron pattern '@hourly' is not valid"],
     [{ cron: '* * * * *', timezone: 'Nowhere/X' }, 'Invalid timezone.'],
+    [{ cron: '***', timezone: 'Nowhere/X' }, "cron pattern '***' is not valid"],
+    [
+      { cron: '*/5 * * * * *', limitCronFields: true },
+      'cron pattern is limited to 5 fields with 1 minute as the finest granularity',
+    ],
     [
       { cron: '* * * * *', maxTriggers: 2, stopDate: later },
       'maxTriggers is not allowed when the stopDate parameter is specified',
@@ -272,6 +277,19 @@ describe('createAlarm and updateAlarm', () => {
     )
     expect(updateAlarm(alarm, { cron: '0 * * * *', minutes: 5 }, now)).toMatchObject({ cron: '0 * * * *' })
     expect(updateAlarm(alarm, { trigger_payload: 'x' }, now).payload).toEqual({ payload: 'x' })
+  })
+
+  it('counts anew from an update on', () => {
+    const alarm = createAlarm({ cron: '* * * * *', maxTriggers: 2 }, trigger, now)
+    const spent: typeof alarm = { ...alarm, triggersLeft: 0, status: { ...alarm.status, active: false } }
+    expect(updateAlarm(spent, { trigger_payload: 'x' }, now)).toMatchObject({
+      triggersLeft: 2,
+      status: { active: true },
+    })
+  })
+
+  it('lets a cron with seconds fire at full minutes where those are the finest', () => {
+    expect(refusal(() => createAlarm({ cron: '0 * * * * *', limitCronFields: true }, trigger, now))).toBeUndefined()
   })
 
   it('refuses a start date that is not before the stored stop date', () => {

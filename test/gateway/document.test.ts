@@ -135,6 +135,15 @@ describe('withoutOperation', () => {
     expect(left && withoutOperation(left, '/other', 'get')).toBeUndefined()
   })
 
+  test('leaves a path that has more than its operations, which can be served', () => {
+    const paths = document.paths as JsonObject
+    const atPath = { ...(paths['/world'] as JsonObject), parameters: [{ name: 'x', in: 'query', type: 'string' }] }
+    const one = withoutOperation({ ...document, paths: { ...paths, '/world': atPath } }, '/world', 'get')
+    const none = one && withoutOperation(one, '/world', 'post')
+    expect(none).toHaveProperty(['paths', '/world', 'parameters'])
+    expect(none && serveDocument(none).resources.map(({ operations }) => operations.size)).toEqual([0, 1])
+  })
+
   test('says what is not there', () => {
     expect(() => withoutOperation(document, '/x', undefined)).toThrow("path '/x' does not exist in the API")
     expect(() => withoutOperation(document, '/world', 'PUT')).toThrow(
