@@ -242,6 +242,24 @@ describe('the protocol', () => {
     ).toBe(200)
   })
 
+  it('lets no page create an API or an alarm with the public keys', async () => {
+    const server = await start()
+    const headers = {
+      origin: 'https://evil.example',
+      authorization: `Basic ${Buffer.from(server.auth).toString('base64')}`,
+      'content-type': 'application/json',
+    }
+    for (const action of ['apimgmt/createApi.http', 'apimgmt/getApi.json', 'alarmsWeb/alarmWebAction.http']) {
+      const path = `/api/v1/web/whisk.system/${action}`
+      for (const method of ['OPTIONS', 'POST', 'GET']) {
+        const answer = await ask(server.url, path, { method, headers })
+        expect(answer.status).toBe(403)
+        expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+      }
+    }
+    expect((await ask(server.gateway ?? '', `/v2/x/apis`, { headers })).status).toBe(403)
+  })
+
   it('asks for the token below /_control', async () => {
     const server = await start()
     expect((await ask(server.url, '/_control/v1/status')).status).toBe(401)
