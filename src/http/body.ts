@@ -24,17 +24,27 @@ const CHARSETS: Readonly<Record<string, string>> = {
   'iso-8859-15': 'ISO-8859-15',
 }
 
-/** A media type as error messages show it; undefined when it is none. */
-export function shownMediaType(header: string): { type: string; shown: string } | undefined {
+interface MediaType {
+  readonly type: string
+  /** With its parameters, as error messages show it. */
+  readonly shown: string
+  /** As declared, in lower case. */
+  readonly charset?: string
+}
+
+/** What a header says; undefined when it is no media type. */
+export function mediaTypeOf(header: string): MediaType | undefined {
   const [essence = '', ...parameters] = header.split(';')
   const type = essence.trim().toLowerCase()
   if (!/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type)) return undefined
+  let charset: string | undefined
   const shown = parameters.map(parameter => {
     const [name = '', value = ''] = parameter.split('=').map(part => part.trim())
     if (name.toLowerCase() !== 'charset') return `${name}=${value}`
-    return `charset=${CHARSETS[value.replace(/^"|"$/g, '').toLowerCase()] ?? value}`
+    charset = value.replace(/^"|"$/g, '').toLowerCase()
+    return `charset=${CHARSETS[charset] ?? value}`
   })
-  return { type, shown: [type, ...shown].join('; ') }
+  return { type, shown: [type, ...shown].join('; '), charset }
 }
 
 /** Bytes that the request announces; undefined when it does not. */
@@ -49,9 +59,9 @@ export function contentLength(c: Context<Env>): number | undefined {
  */
 async function readJsonText(c: Context<Env>): Promise<string> {
   const header = headerOf(c, 'content-type')
-  const media = header === undefined ? undefined : shownMediaType(header)
+  const media = header === undefined ? undefined : mediaTypeOf(header)
   if (media !== undefined && media.type !== JSON_TYPE) throw unsupported(media.shown)
-  const text = await readText(c)
+  const text = await readText(c, media?.charset)
   if (media === undefined && text !== '') throw unsupported('application/octet-stream')
   return text
 }
@@ -60,33 +70,43 @@ function unsupported(type: string): WhiskError {
   return new WhiskError('unsupportedMediaType', messages.contentTypeUnsupported(type), { rejection: true })
 }
 
-async function readText(c: Context<Env>): Promise<string> {
+async function readText(c: Context<Env>, charset: string | undefined): Promise<string> {
   const announced = contentLength(c)
-  if (announced !== undefined) {
-    if (announced > MAX_BODY_BYTES) throw tooLarge()
-    if (announced === 0) return ''
-    const incoming = incomingOf(c)
-    return incoming ? withoutMark((await readBytes(incoming, announced, announced)).toString()) : c.req.text()
-  }
-  return readStream(c.req.raw.body)
+  if (announced === undefined) return decode(await readStream(c.req.raw.body), charset)
+  if (announced > MAX_BODY_BYTES) throw tooLarge()
+  if (announced === 0) return ''
+  const incoming = incomingOf(c)
+  const bytes = incoming ? await readBytes(incoming, announced, announced) : Buffer.from(await c.req.arrayBuffer())
+  return decode(bytes, charset)
 }
 
-/** As `Request.text()` does: a byte order mark is none of the text. */
+/** Text in a declared charset, in UTF-8 where there is none or one that nobody knows. */
+function decode(bytes: Buffer, charset = 'utf-8'): string {
+  // TextDecoder takes it for windows-1252, as the Web does.
+  if (charset === 'iso-8859-1') return bytes.toString('latin1')
+  if (charset !== 'utf-8') {
+    try {
+      return new TextDecoder(charset).decode(bytes)
+    } catch {}
+  }
+  return withoutMark(bytes.toString())
+}
+
+/** As TextDecoder does: a byte order mark is none of the text. */
 function withoutMark(text: string): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
 /** A body of unknown length is read piece by piece, so that it ends at the limit. */
-async function readStream(stream: ReadableStream<Uint8Array> | null): Promise<string> {
-  if (stream === null) return ''
+async function readStream(stream: ReadableStream<Uint8Array> | null): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   let size = 0
-  for await (const piece of stream) {
+  for await (const piece of stream ?? []) {
     size += piece.length
     if (size > MAX_BODY_BYTES) throw tooLarge()
     pieces.push(piece)
   }
-  return Buffer.concat(pieces).toString()
+  return Buffer.concat(pieces)
 }
 
 function tooLarge(): WhiskError {

@@ -173,6 +173,21 @@ describe('bodies', () => {
   )
 
   it.each([
+    ['iso-8859-1', Buffer.from('"\x80é"', 'latin1'), '"\x80é"'],
+    ['"UTF-16LE"', Buffer.from('"é€"', 'utf16le'), '"é€"'],
+    ['ISO-8859-15', Buffer.from('"\xa4"', 'latin1'), '"€"'],
+    ['UTF-8', Buffer.from('\ufeff"é€"'), '"é€"'],
+    ['klingon', Buffer.from('"é€"'), '"é€"'],
+  ])('are decoded as %s', async (charset, body, text) => {
+    const type = { 'content-type': `application/json; charset=${charset}` }
+    const sized = { ...type, 'content-length': String(body.length) }
+    for (const headers of [new Headers(type), new Headers(sized)]) {
+      const response = await hono.request('/', { method: 'PUT', headers, body })
+      expect(await response.text()).toBe(text)
+    }
+  })
+
+  it.each([
     ['text/plain', 'text/plain'],
     ['Text/Plain;charset=utf-8', 'text/plain; charset=UTF-8'],
     ['multipart/form-data; boundary=x', 'multipart/form-data; boundary=x'],
