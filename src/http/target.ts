@@ -7,6 +7,9 @@ const HEX = /[0-9a-fA-F]/
 /**
  * Why the reference refuses a target before any route sees it (400, plain text): an escape that is none. Columns count
  * from 1. Undefined when it is fine.
+ *
+ * Differs from OpenWhisk: it takes none of `" < > { } [ ] | \ ^`, the backtick and `#` either; here they stand for
+ * themselves.
  */
 export function illegalTarget(target: string): string | undefined {
   for (let percent = target.indexOf('%'); percent !== -1; percent = target.indexOf('%', percent + 1)) {
