@@ -79,6 +79,12 @@ function collectionAnswer(
   identity: Identity,
   { collection, namespace }: ResourcePath,
 ): Answer {
+  // `ns%2Fpackage` acts like both here too.
+  const [root = '', packageName, deeper] = namespace.split('/', 3)
+  if (packageName !== undefined) {
+    if (collection !== 'actions' || deeper !== undefined) throw noRoute()
+    return packageAnswer(c, services, identity, root, packageName)
+  }
   services.entitlement.check(identity, 'READ', { collection, namespace })
   switch (collection) {
     case 'limits':
@@ -88,6 +94,18 @@ function collectionAnswer(
     default:
       return listEntities(c, services, collection, namespace, queryOf(c.req.url))
   }
+}
+
+/** The actions of a package. */
+function packageAnswer(
+  c: Context<Env>,
+  services: ApiServices,
+  identity: Identity,
+  namespace: string,
+  name: string,
+): Answer {
+  services.entitlement.check(identity, 'READ', { collection: 'packages', namespace, entity: name })
+  return listPackageActions(c, services, `${namespace}/${name}`, queryOf(c.req.url))
 }
 
 /** What the paths of entities stand for. They are the clients': the memory of them has an end. */
@@ -114,8 +132,7 @@ function resourceAnswer(c: Context<Env>, services: ApiServices, identity: Identi
     case 'collection':
       return collectionAnswer(c, services, identity, path)
     case 'package':
-      services.entitlement.check(identity, 'READ', { collection: 'packages', namespace, entity: path.package })
-      return listPackageActions(c, services, `${namespace}/${path.package}`, queryOf(c.req.url))
+      return packageAnswer(c, services, identity, namespace, path.package)
     case 'activation':
       services.entitlement.check(identity, 'READ', { collection: 'activations', namespace, entity: path.id })
       return getActivation(c, services, namespace, path.id, path.rest)

@@ -191,6 +191,16 @@ describe('names in paths', () => {
     expect((await api.call('PUT', `${NS}/guest%2Fp/triggers/x`, { body: {} })).error).toBe(NOT_FOUND)
     expect((await api.call('GET', `${NS}/guest%2Fp/actions/x/y`)).error).toBe(NOT_FOUND)
   })
+
+  it('lists the actions of a package behind an escaped slash, and nothing else', async () => {
+    await api.set('PUT', 'packages/listed')
+    await api.set('PUT', 'actions/listed/inside', { exec: JS })
+    const { json } = await api.call('GET', `${NS}/guest%2Flisted/actions`)
+    expect(json).toMatchObject([{ namespace: 'guest/listed', name: 'inside' }])
+    for (const path of ['guest%2Fp/triggers', 'guest%2Fp/activations', 'guest%2Fp/limits', 'guest%2Fp%2Fq/actions']) {
+      expect((await api.call('GET', `${NS}/${path}`)).error).toBe(NOT_FOUND)
+    }
+  })
 })
 
 describe('what a client accepts', () => {
