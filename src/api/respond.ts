@@ -7,6 +7,7 @@ import { WhiskError } from '../errors.ts'
 import { API_CORS } from '../http/cors.ts'
 import type { Env } from '../http/env.ts'
 import { headerOf, outgoingOf } from '../http/raw-request.ts'
+import { alreadyWritten } from '../http/written.ts'
 import { messages } from '../messages.ts'
 
 const JSON_TYPE = 'application/json'
@@ -35,18 +36,6 @@ function negotiate(c: Context<Env>): void {
   const header = headerOf(c, 'accept')
   if (header === undefined || header === '*/*' || header === JSON_TYPE || accepts(header, JSON_TYPE)) return
   throw new WhiskError('notAcceptable', messages.notAcceptable(JSON_TYPE), { rejection: true })
-}
-
-/** Stand for responses that were written already, by status; `@hono/node-server` knows them by this header. */
-const written = new Map<number, Response>()
-
-function alreadyWritten(status: number): Response {
-  let response = written.get(status)
-  if (response === undefined) {
-    response = new Response(null, { status, headers: { 'x-hono-already-sent': 'true' } })
-    written.set(status, response)
-  }
-  return response
 }
 
 /** Names and values in turn: Node.js takes them as they are. */

@@ -36,7 +36,20 @@ function toLatin1(value: string): string {
   })
 }
 
-/** Repeated names stay lines of their own where the server below can write them so. */
+/** Of responses in which a name is repeated: their Headers have merged what are lines of their own. */
+const repeated = new WeakMap<Response, HeaderLines>()
+
+/** The header lines of a response, where its Headers do not have them as they are to be sent. */
+export const repeatedLines = (response: Response): HeaderLines | undefined => repeated.get(response)
+
+function responseOf(status: number, lines: HeaderLines, body: string | Uint8Array<ArrayBuffer> | null): Response {
+  const headers = toHeaders(lines)
+  const response = new Response(body, { status, headers })
+  if (headers instanceof Headers) repeated.set(response, lines)
+  return response
+}
+
+/** A Headers object only where names are repeated. */
 function toHeaders(lines: HeaderLines): Record<string, string> | Headers {
   const record: Record<string, string> = {}
   const seen = new Set<string>()
@@ -65,19 +78,16 @@ export function respond(
 ): Response {
   if (!entity || forbidsBody(status)) {
     const empty: HeaderLines = forbidsBody(status) ? lines : [...lines, ['Content-Length', '0']]
-    return new Response(null, { status, headers: toHeaders(empty) })
+    return responseOf(status, empty, null)
   }
   const all: [string, string][] = [
     ...lines.map(([n, v]): [string, string] => [n, v]),
     ['Content-Type', toLatin1(entity.contentType)],
   ]
   if (method === 'HEAD') {
-    return new Response(null, {
-      status,
-      headers: toHeaders([...all, ['Content-Length', String(lengthOf(entity.body))]]),
-    })
+    return responseOf(status, [...all, ['Content-Length', String(lengthOf(entity.body))]], null)
   }
-  return new Response(entity.body, { status, headers: toHeaders(all) })
+  return responseOf(status, all, entity.body)
 }
 
 /** What an action answered. */

@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createEntitlement } from '../../src/entitlement/entitlement.ts'
@@ -96,6 +100,32 @@ describe('web actions', () => {
       'x-openwhisk-activation-id': expect.stringMatching(/^[0-9a-f]{32}$/),
     })
     expect(invoker.invoked[0]).toMatchObject({ blocking: true, identity: { subject: 'guest' }, transid: 'abc' })
+  })
+
+  test.each([
+    ['GET', { body: 'é' }, ['2'], 'é'],
+    ['HEAD', { body: 'é' }, ['2'], ''],
+    ['GET', { statusCode: 200 }, ['0'], ''],
+    ['GET', {}, [], ''],
+  ])('repeat header lines: %s %j', async (method, result, length, text) => {
+    put()
+    const own = { 'X-Multi': ['a', 'b'], 'Access-Control-Allow-Origin': 'x', 'X-Request-ID': 'own' }
+    answers({ headers: own, ...result })
+    const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false })).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const path = '/api/v1/web/guest/default/hello'
+    const sent = request({ port, host: '127.0.0.1', path, method, headers: { 'x-request-id': 'abc' }, agent: false })
+    const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage]
+    const lines = (name: string) =>
+      answer.rawHeaders.filter((_, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === name)
+    expect(lines('x-multi')).toEqual(['a', 'b'])
+    expect(lines('access-control-allow-origin')).toEqual(['*', 'x'])
+    expect(lines('x-request-id')).toEqual(['abc', 'own'])
+    expect(lines('content-length')).toEqual(length)
+    expect(lines('transfer-encoding')).toEqual([])
+    expect(Buffer.concat(await answer.toArray()).toString()).toBe(text)
+    server.close()
   })
 
   test.each([
