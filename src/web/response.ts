@@ -257,14 +257,19 @@ export function negotiate(answer: WebAnswer, { accept, acceptCharset }: Preferen
   const { utf8, best } = negotiateCharset(acceptCharset)
   if (utf8) return answer
   if (!entity.convertible) return { onlyType }
-  const contentType = `${entity.mediaType}; charset=${best}`
-  return { ...answer, entity: { ...entity, contentType, body: encodeAs(String(entity.body), best) } }
+  const body = encodeAs(String(entity.body), best)
+  // Differs from OpenWhisk, which knows more charsets: what we cannot encode stays UTF-8.
+  if (!body) return answer
+  return { ...answer, entity: { ...entity, contentType: `${entity.mediaType}; charset=${best}`, body } }
 }
 
-/** Text in another charset: what it does not have becomes `?`. Charsets beyond the Latin and Unicode ones stay UTF-8. */
-function encodeAs(text: string, charset: string): Uint8Array<ArrayBuffer> {
+/** Text in another charset: what it does not have becomes `?`. Undefined for charsets that we cannot encode. */
+function encodeAs(text: string, charset: string): Uint8Array<ArrayBuffer> | undefined {
+  if (charset === 'UTF-16LE') return Buffer.from(text, 'utf16le')
+  if (charset === 'UTF-16BE') return Buffer.from(text, 'utf16le').swap16()
+  if (charset === 'UTF-16') return encodeAs(`\ufeff${text}`, 'UTF-16BE')
   const highest = charset === 'US-ASCII' ? 0x7f : charset === 'ISO-8859-1' ? 0xff : undefined
-  if (highest === undefined) return Buffer.from(text, /^UTF-16(LE)?$/.test(charset) ? 'utf16le' : 'utf8')
+  if (highest === undefined) return undefined
   const bytes = Array.from(text, character => {
     const code = character.codePointAt(0) ?? 0
     return code <= highest ? code : 0x3f

@@ -150,6 +150,20 @@ describe('negotiate', () => {
     expect('entity' in converted && Buffer.from(converted.entity?.body ?? '').toString('latin1')).toBe('?x')
     expect(negotiate(html, { accept: undefined, acceptCharset: 'iso-8859-1' })).toHaveProperty('onlyType')
   })
+
+  test.each([
+    ['utf-16le', [0x7c, 0x01, 0x78, 0x00]],
+    ['utf-16be', [0x01, 0x7c, 0x00, 0x78]],
+    ['utf-16', [0xfe, 0xff, 0x01, 0x7c, 0x00, 0x78]],
+  ])('converts .text to %s', (acceptCharset, bytes) => {
+    const converted = negotiate(text, { accept: undefined, acceptCharset })
+    expect(converted).toMatchObject({ entity: { contentType: `text/plain; charset=${acceptCharset.toUpperCase()}` } })
+    expect('entity' in converted && [...Buffer.from(converted.entity?.body ?? '')]).toEqual(bytes)
+  })
+
+  test('leaves .text as UTF-8 for a charset that it cannot encode', () => {
+    expect(negotiate(text, { accept: undefined, acceptCharset: 'koi8-r' })).toBe(text)
+  })
 })
 
 test('prints JSON with sorted keys, arrays on one line and an empty line in an empty object', () => {
