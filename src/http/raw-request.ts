@@ -109,3 +109,14 @@ export function firstHeader(rawHeaders: readonly string[], name: string): string
   }
   return undefined
 }
+
+/** All lines of a header that is a list, as one (its name in lower case). */
+export function joinedHeader(rawHeaders: readonly string[], name: string): string | undefined {
+  let joined: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i]
+    if (given === undefined || given.length !== name.length || given.toLowerCase() !== name) continue
+    joined = joined === undefined ? rawHeaders[i + 1] : `${joined}, ${rawHeaders[i + 1]}`
+  }
+  return joined
+}

@@ -13,13 +13,14 @@ import { rootNamespace } from '../entity/names.ts'
 import { WhiskError } from '../errors.ts'
 import type { Dispatch, WebActionRequest } from '../http/dispatch.ts'
 import { checkApiMethod } from '../http/fallback.ts'
-import { firstHeader } from '../http/raw-request.ts'
+import { firstHeader, joinedHeader } from '../http/raw-request.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
 import { type WebSettings, webSettings } from './annotations.ts'
 import { errorBody, type HeaderLines, respond, respondWith } from './answer.ts'
 import { REST_CORS, webCors } from './cors.ts'
 import { callerOf, unmatched } from './credentials.ts'
+import { accepts } from './media.ts'
 import { webArguments, webBody } from './request.ts'
 import { negotiate, toWebAnswer, type WebAnswer } from './response.ts'
 import { parseTarget, removeDotSegments, type WebTarget } from './url.ts'
@@ -158,9 +159,8 @@ function mayCall({ settings, request, caller }: Call): boolean {
 }
 
 function defaultOptions({ request, cors }: Call): Response {
-  const accept = firstHeader(request.rawHeaders, 'accept')
   // OpenWhisk: the empty answer has no type, so only a wildcard admits it.
-  if (accept !== undefined && accept !== '' && !accept.includes('*/*')) return fallbackOptions(request)
+  if (!accepts(joinedHeader(request.rawHeaders, 'accept'), '')) return fallbackOptions(request)
   return respond(request.method, 200, [requestId(request), ...cors])
 }
 
@@ -213,8 +213,8 @@ async function unfinished(call: Call, invocation: Invocation): Promise<Response>
 
 function negotiated({ request }: Call, answer: WebAnswer, lines: HeaderLines): Response {
   const suitable = negotiate(answer, {
-    accept: firstHeader(request.rawHeaders, 'accept'),
-    acceptCharset: firstHeader(request.rawHeaders, 'accept-charset'),
+    accept: joinedHeader(request.rawHeaders, 'accept'),
+    acceptCharset: joinedHeader(request.rawHeaders, 'accept-charset'),
   })
   if ('onlyType' in suitable) {
     throw new WhiskError('notAcceptable', messages.notAcceptable(suitable.onlyType), { rejection: true })

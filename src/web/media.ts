@@ -145,7 +145,7 @@ function parseAccept(value: string): Range[] | undefined {
   const ranges: Range[] = []
   for (const part of value.split(',')) {
     if (part.trim() === '') continue
-    const type = parseContentType(part.trim() === '*' ? '*/*' : part)
+    const type = parseContentType(part.replace(/^\s*\*\s*(?=;|$)/, '*/*'))
     if (!type) return undefined
     const [main = '', sub = ''] = type.type.split('/')
     const q = type.parameters.find(([name]) => name.toLowerCase() === 'q')?.[1]
@@ -159,7 +159,10 @@ function parseAccept(value: string): Range[] | undefined {
   return ranges
 }
 
-/** Whether an `Accept` header admits the type: the most specific range that matches decides, and `q=0` refuses. */
+/**
+ * Whether an `Accept` header admits the type: the most specific range that matches decides, and `q=0` refuses. What has
+ * no type (an empty text here) is matched by the wildcard alone.
+ */
 export function accepts(accept: string | undefined, type: string): boolean {
   if (accept === undefined || accept === '' || accept === '*/*') return true
   const ranges = parseAccept(accept)

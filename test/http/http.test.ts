@@ -12,7 +12,7 @@ import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
 import { apiFallback, checkApiMethod, outsideFallback } from '../../src/http/fallback.ts'
 import { onError } from '../../src/http/on-error.ts'
-import { readBytes } from '../../src/http/raw-request.ts'
+import { joinedHeader, readBytes } from '../../src/http/raw-request.ts'
 import { illegalTarget, rawPath, routedPath } from '../../src/http/target.ts'
 import { newTransactionId } from '../../src/http/transid.ts'
 import { type LogFields, silentLogger } from '../../src/log.ts'
@@ -294,6 +294,12 @@ describe('request targets', () => {
     expect(asked('OpenWhisk-Go-Client linux amd64')).toBe('/api/v1/namespaces')
     expect(asked('curl/8')).toBe('//api/v1/namespaces')
   })
+})
+
+it('joins the lines of a header that is a list', () => {
+  const rawHeaders = ['Accept', 'text/html', 'Host', 'a', 'ACCEPT', '*/*;q=0.1']
+  expect(joinedHeader(rawHeaders, 'accept')).toBe('text/html, */*;q=0.1')
+  expect(joinedHeader(rawHeaders, 'accept-charset')).toBeUndefined()
 })
 
 describe('entrance', () => {

@@ -54,6 +54,12 @@ describe('accepts', () => {
     ['text/html;level=1', 'text/html', false],
     ['application/json, text/*;q=0.1', 'text/html', true],
     ['application/json', 'application/hal+json', false],
+    ['*', 'text/html', true],
+    ['*;q=0', 'text/html', false],
+    ['* ; q=0.5', 'text/html', true],
+    ['text/html, */*;q=0.1', '', true],
+    ['text/*', '', false],
+    ['foo', '', true],
   ])('weighs %j for %s', (accept, type, expected) => {
     expect(accepts(accept, type)).toBe(expected)
   })

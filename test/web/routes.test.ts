@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request } from 'node:http'
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
@@ -77,6 +77,18 @@ const put = (annotations: JsonObject = {}, parameters: JsonObject = {}, name = '
   )
 
 const call = (path: string, init: RequestInit = {}) => app.request(`/api/v1/web/${path}`, init)
+
+/** With header lines as they are, which Headers would merge. */
+async function overSocket(path: string, method: string, headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
+  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false })).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const sent = request({ port, host: '127.0.0.1', path: `/api/v1/web/${path}`, method, headers, agent: false })
+  const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage]
+  server.close()
+  return answer
+}
+
 const answers = (result: JsonObject) => {
   invoker.answer = { statusCode: 0, result }
 }
@@ -111,12 +123,7 @@ describe('web actions', () => {
     put()
     const own = { 'X-Multi': ['a', 'b'], 'Access-Control-Allow-Origin': 'x', 'X-Request-ID': 'own' }
     answers({ headers: own, ...result })
-    const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false })).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const path = '/api/v1/web/guest/default/hello'
-    const sent = request({ port, host: '127.0.0.1', path, method, headers: { 'x-request-id': 'abc' }, agent: false })
-    const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage]
+    const answer = await overSocket('guest/default/hello', method, { 'x-request-id': 'abc' })
     const lines = (name: string) =>
       answer.rawHeaders.filter((_, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === name)
     expect(lines('x-multi')).toEqual(['a', 'b'])
@@ -125,7 +132,6 @@ describe('web actions', () => {
     expect(lines('content-length')).toEqual(length)
     expect(lines('transfer-encoding')).toEqual([])
     expect(Buffer.concat(await answer.toArray()).toString()).toBe(text)
-    server.close()
   })
 
   test.each([
@@ -412,6 +418,12 @@ describe('OPTIONS and HEAD', () => {
     expect(response.headers.get('access-control-allow-methods')).toBe('GET, DELETE, POST, PUT, HEAD')
   })
 
+  test.each(['*/*', '*', 'text/html, */*;q=0.8', 'foo', ''])('answers OPTIONS that accepts %j', async accept => {
+    put()
+    const response = await call('guest/default/hello.json', { method: 'OPTIONS', headers: { accept } })
+    expect([await response.text(), corsOf(response)]).toEqual(['', CORS])
+  })
+
   test('runs an action with web-custom-options, without CORS headers and without authentication', async () => {
     put({ 'web-custom-options': true, 'require-whisk-auth': true })
     answers({ headers: { 'Access-Control-Allow-Origin': 'http://mine.test' } })
@@ -434,6 +446,20 @@ describe('OPTIONS and HEAD', () => {
 })
 
 describe('answers', () => {
+  test('are negotiated by all lines of Accept and Accept-Charset', async () => {
+    put()
+    answers({ text: 'é' })
+    const negotiated = async (headers: OutgoingHttpHeaders) => {
+      const answer = await overSocket('guest/default/hello.text', 'GET', headers)
+      return [answer.statusCode, answer.headers['content-type']]
+    }
+    const utf8 = 'text/plain; charset=UTF-8'
+    expect(await negotiated({ accept: ['text/xml', 'text/*'] })).toEqual([200, utf8])
+    expect(await negotiated({ 'accept-charset': ['iso-8859-1', 'utf-8'] })).toEqual([200, utf8])
+    const preflight = await overSocket('guest/default/hello.text', 'OPTIONS', { accept: ['text/xml', '*/*'] })
+    expect(preflight.headers).toMatchObject(CORS)
+  })
+
   test('keep cookies on lines of their own and drop what would break the message', async () => {
     put()
     answers({
