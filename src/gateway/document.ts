@@ -121,9 +121,16 @@ function caseEntry(
 
 const firstOperation = (entry: JsonValue): JsonValue | undefined => arrayAt(entry, 'operations')?.[0]
 
-/** Replaces the case entry of an operation in the first step of `x-ibm-configuration.assembly`, or appends it. */
+/** The name of the configuration whose assembly the gateway follows. */
+const servedConfiguration = (document: JsonObject): string =>
+  arrayAt(objectAt(document, 'x-gateway-configuration', 'assembly'), 'execute')
+    ? 'x-gateway-configuration'
+    : 'x-ibm-configuration'
+
+/** Replaces the case entry of an operation in the first step of the assembly, or appends it. */
 function withCase(document: JsonObject, id: string, make: (old: JsonValue | undefined) => JsonValue): JsonObject {
-  const configuration = objectAt(document, 'x-ibm-configuration') ?? {}
+  const key = servedConfiguration(document)
+  const configuration = objectAt(document, key) ?? {}
   const assembly = objectAt(configuration, 'assembly') ?? {}
   const execute = [...(arrayAt(assembly, 'execute') ?? [])]
   const step = objectAt(execute[0]) ?? {}
@@ -133,11 +140,12 @@ function withCase(document: JsonObject, id: string, make: (old: JsonValue | unde
   const place = index < 0 ? cases.length : index
   cases[place] = make(cases[place])
   execute[0] = { ...step, 'operation-switch': { ...operationSwitch, case: cases } }
-  return { ...document, 'x-ibm-configuration': { ...configuration, assembly: { ...assembly, execute } } }
+  return { ...document, [key]: { ...configuration, assembly: { ...assembly, execute } } }
 }
 
 function withoutCase(document: JsonObject, id: string): JsonObject {
-  const configuration = objectAt(document, 'x-ibm-configuration')
+  const key = servedConfiguration(document)
+  const configuration = objectAt(document, key)
   const assembly = objectAt(configuration, 'assembly')
   const execute = arrayAt(assembly, 'execute')
   if (!configuration || !assembly || !execute) return document
@@ -150,7 +158,7 @@ function withoutCase(document: JsonObject, id: string): JsonObject {
       'operation-switch': { ...operationSwitch, case: cases.filter(entry => firstOperation(entry) !== id) },
     }
   })
-  return { ...document, 'x-ibm-configuration': { ...configuration, assembly: { ...assembly, execute: kept } } }
+  return { ...document, [key]: { ...configuration, assembly: { ...assembly, execute: kept } } }
 }
 
 /** The verbs that a path can have operations for. */
@@ -192,8 +200,7 @@ const PATH_PARAMETER = /\/\{([^/}]+)\}(?=\/|$)/g
 export function assemblySteps(document: JsonObject): readonly JsonValue[] {
   const configuration = objectAt(document, 'x-gateway-configuration') ?? objectAt(document, 'x-ibm-configuration')
   if (!configuration) throw new DocumentRefused(say.readingUndefined('assembly'))
-  const preferred = arrayAt(objectAt(configuration, 'assembly'), 'execute')
-  const steps = preferred ?? arrayAt(objectAt(document, 'x-ibm-configuration', 'assembly'), 'execute')
+  const steps = arrayAt(objectAt(document, servedConfiguration(document), 'assembly'), 'execute')
   if (!steps) throw new DocumentRefused(say.readingUndefined('forEach'))
   return steps
 }

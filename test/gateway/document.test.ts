@@ -226,6 +226,16 @@ describe('serveDocument', () => {
     expect(api.resources[0]?.operations.get('GET')?.backend?.url).toContain('preferred')
   })
 
+  test('edits the configuration that is served', () => {
+    const { 'x-ibm-configuration': configuration = {}, ...rest } = make({})
+    const more = withOperation({ ...rest, 'x-gateway-configuration': configuration }, request({ path: '/more' }))
+    expect(more).not.toHaveProperty('x-ibm-configuration')
+    expect(serveDocument(more).resources.map(({ path }) => path)).toEqual(['/hello/world', '/hello/more'])
+    const less = withoutOperation(more, '/world', 'get')
+    expect(JSON.stringify(less?.['x-gateway-configuration'])).toContain('getMore')
+    expect(JSON.stringify(less?.['x-gateway-configuration'])).not.toContain('getWorld')
+  })
+
   test.each<[JsonObject[] | undefined, number | undefined]>([
     [[{ unit: 'minute', units: 1, rate: 20 }], 3000],
     [[{ unit: 'hour', rate: 1 }, { rate: 5 }], 3_600_000],
