@@ -3,7 +3,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { Readable } from 'node:stream'
 import type { WebActionRequest } from '../http/dispatch.ts'
-import { ALREADY_SENT } from '../http/raw-request.ts'
+import { ALREADY_SENT } from '../http/written.ts'
 
 /** How long a backend may be silent. */
 const READ_TIMEOUT_MS = 70_000

@@ -31,9 +31,6 @@ export const headerOf = (c: Context<Env>, name: string): string | undefined => {
   return incoming ? (incoming.headers[name] as string | undefined) : c.req.header(name)
 }
 
-/** The header by which the adapter knows an answer that was written to the socket already; nobody else may send it. */
-export const ALREADY_SENT = 'x-hono-already-sent'
-
 /** Names and values in turn, one pair a line. */
 export const rawHeadersOf = (c: Context<Env>): readonly string[] =>
   incomingOf(c)?.rawHeaders ?? [...c.req.raw.headers].flat()

@@ -1,7 +1,7 @@
 // Writing the answers of web actions: header lines as they are given, and the two forms of error bodies.
 
 import { stringify } from '../entity/json.ts'
-import { ALREADY_SENT } from '../http/raw-request.ts'
+import { ALREADY_SENT } from '../http/written.ts'
 import { forbidsBody, type WebAnswer } from './response.ts'
 
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
