@@ -247,6 +247,8 @@ function writeRefusal(socket: Duplex, [status, text]: Refusal): void {
   const head = [`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`, 'Connection: close']
   if (text !== '') head.push(`Content-Type: ${TEXT_TYPE}`)
   head.push(`Content-Length: ${Buffer.byteLength(text)}`)
+  // Nobody else listens any more for what a client does that is gone by now.
+  socket.on('error', () => {})
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy())
 }
 

@@ -123,6 +123,19 @@ describe('the protocol refuses', () => {
     expect(await ask(`GET / HTTP/1.1\r\n${HOST}a b: c\r\n\r\n`)).toEqual({ status: 400, type: undefined, text: '' })
   })
 
+  it.each(['CONNECT a:1', 'FOO /'])('%s of a client that is gone by then', async line => {
+    for (let time = 0; time < 20; time++) {
+      await new Promise<void>(resolve => {
+        const socket = connect(listener.port, '127.0.0.1', () => {
+          socket.write(`${line} HTTP/1.1\r\n${HOST}\r\n`, () => socket.resetAndDestroy())
+        })
+        socket.on('error', () => {})
+        socket.on('close', () => resolve())
+      })
+    }
+    expect((await ask(`GET / HTTP/1.1\r\n${HOST}${CLOSE}`)).text).toBe('let in')
+  })
+
   it('nothing in the middle of an answer', async () => {
     const answer = await exchange(CHUNKED.replace('/', '/begun'), 'z\r\n')
     expect(answer).toContain('begun')
