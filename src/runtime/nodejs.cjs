@@ -7,11 +7,13 @@
 // says that requests are taken, and when the other end closes this process group ends.
 'use strict'
 
-const fs = require('node:fs')
+const { Buffer } = require('node:buffer')
+const { writeSync } = require('node:fs')
 const net = require('node:net')
 const { createRequire } = require('node:module')
 const { join } = require('node:path')
 const runner = require('./nodejs-runner.cjs')
+const serializeError = require('./serialize-error.cjs')
 
 const SENTINEL_LINE = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n'
 const LIFELINE = 3
@@ -20,7 +22,13 @@ const REASONS = { 200: 'OK', 403: 'Forbidden', 500: 'Internal Server Error', 502
 
 /** @typedef {{ status: number, body: string }} Answer */
 
-const reply = (status, error) => ({ status, body: JSON.stringify({ error }) })
+// An action may replace any global. What the proxy needs for itself it takes here, and it waits for promises by `await`,
+// which asks neither the global Promise nor its `then`. Arguments and results go through the action's JSON, as in the
+// reference.
+const { stringify } = JSON
+const { kill, exit, pid } = process
+
+const reply = (status, error) => ({ status, body: stringify({ error }) })
 
 // The action may replace console and the streams' methods; the proxy keeps its own way out.
 const streams = {
@@ -34,7 +42,7 @@ const emit = (fd, line) => {
   let written = 0
   if (stream.writableLength === 0) {
     try {
-      written = fs.writeSync(fd, line)
+      written = writeSync(fd, line)
     } catch (error) {
       if (error.code !== 'EAGAIN') return
     }
@@ -57,8 +65,17 @@ let main
 /** What actions see as `this`. */
 const self = { initialized: false }
 
+/** Speaks through the action's console, if that still does anything. */
+const complain = (...values) => {
+  try {
+    console.error(...values)
+  } catch {
+    // The answer says it too.
+  }
+}
+
 const refuse = message => {
-  console.error('Internal system error:', message)
+  complain('Internal system error:', message)
   return reply(403, message)
 }
 
@@ -78,6 +95,15 @@ const init = body => {
   return initialize(message)
 }
 
+/** The text of what was thrown: its stack, unless the action broke that. */
+const stackOf = error => {
+  try {
+    return String(error.stack || error)
+  } catch {
+    return String(error)
+  }
+}
+
 const initialize = async message => {
   try {
     const entry = message.binary
@@ -90,10 +116,10 @@ const initialize = async message => {
     return { status: 200, body: '{"OK":true}' }
   } catch (error) {
     state = 'stopped'
-    console.error('Error during initialization:', error)
+    complain('Error during initialization:', error)
     endLogs()
     if (error === null || error === undefined) return reply(500, 'Internal error.')
-    return reply(502, `Initialization has failed due to: ${error.stack ? String(error.stack) : String(error)}`)
+    return reply(502, `Initialization has failed due to: ${stackOf(error)}`)
   }
 }
 
@@ -121,35 +147,46 @@ const run = body => {
   try {
     result = main.call(self, args)
   } catch (error) {
-    console.error(error)
+    complain(error)
     state = 'stopped'
     endLogs()
     return reply(502, `An error has occurred: ${String(error)}`)
   }
-  return Promise.resolve(result).then(succeeded, failed)
+  return finish(result)
 }
 
-const settle = value => {
+const finish = async result => {
+  let value
+  try {
+    value = await result
+  } catch (error) {
+    return failed(error)
+  }
+  return succeeded(value)
+}
+
+/** Ends the run with what `toValue` gives; a value that is no JSON is an internal error. */
+const settle = toValue => {
   endLogs()
   if (state === 'running') state = 'ready'
   try {
-    return { status: 200, body: JSON.stringify(value) ?? '' }
+    return { status: 200, body: JSON.stringify(toValue()) ?? '' }
   } catch {
-    console.error('[wrapEndpoint] invalid errored promise', '{}')
+    complain('[wrapEndpoint] invalid errored promise', '{}')
     return reply(500, 'Internal error.')
   }
 }
 
 const succeeded = result => {
   const value = result === undefined ? {} : result
-  if (typeof value === 'object') return settle(value)
-  console.error(`Result must be of type object but has type "${typeof value}":`, value)
+  if (typeof value === 'object') return settle(() => value)
+  complain(`Result must be of type object but has type "${typeof value}":`, value)
   endLogs()
   if (state === 'running') state = 'ready'
   return reply(502, 'The action did not return a dictionary.')
 }
 
-const failed = error => settle({ error: error ? require('./serialize-error.cjs')(error) : {} })
+const failed = error => settle(() => ({ error: error ? serializeError(error) : {} }))
 
 const HANDLERS = { '/init': init, '/run': run, '/warmup': warmUp }
 const BAD_REQUEST = reply(500, 'Bad request.')
@@ -180,6 +217,8 @@ const respond = (socket, { status, body }) => {
   socket.write(head + body)
 }
 
+const answerOn = async (socket, head, body) => respond(socket, await answer(head, body))
+
 /** Serves one connection: requests one after the other, each with a Content-Length. */
 const serve = socket => {
   let chunks = []
@@ -205,13 +244,11 @@ const serve = socket => {
       if (received < wanted) return
     }
     const rest = data.subarray(wanted)
-    const outcome = answer(head, data.subarray(bodyAt, wanted))
+    answerOn(socket, head, data.subarray(bodyAt, wanted))
     chunks = []
     received = 0
     wanted = 0
     head = ''
-    if (outcome instanceof Promise) outcome.then(result => respond(socket, result))
-    else respond(socket, outcome)
     if (rest.length > 0) read(rest)
   }
   socket.on('data', read)
@@ -220,9 +257,9 @@ const serve = socket => {
 
 const endGroup = () => {
   try {
-    process.kill(-process.pid, 'SIGKILL')
+    kill(-pid, 'SIGKILL')
   } catch {
-    process.exit(1)
+    exit(1)
   }
 }
 

@@ -1,6 +1,8 @@
 // Turns whatever an action rejected with into JSON, as the serialize-error package (9.x) of the reference runtime does.
 'use strict'
 
+const { Buffer } = require('node:buffer')
+
 const COMMON = ['name', 'message', 'stack', 'code']
 
 const hasToJson = value => typeof value.toJSON === 'function'
@@ -10,7 +12,7 @@ const clean = (from, seen) => {
   seen.push(from)
   if (hasToJson(from)) return from.toJSON()
   for (const [key, value] of Object.entries(from)) {
-    if (typeof Buffer === 'function' && Buffer.isBuffer(value)) to[key] = '[object Buffer]'
+    if (Buffer.isBuffer(value)) to[key] = '[object Buffer]'
     else if (value !== null && typeof value === 'object' && typeof value.pipe === 'function')
       to[key] = '[object Stream]'
     else if (typeof value === 'function') continue

@@ -149,6 +149,56 @@ const NODE_SOURCES: Row[] = [
     {},
     bad(502, "An error has occurred: TypeError: Class constructor main cannot be invoked without 'new'"),
   ],
+  [
+    'outlives a Promise that is replaced at load',
+    'global.Promise = class P extends Promise {}; function main() { return { ok: 1 } }',
+    {},
+    '200 {"ok":1}',
+  ],
+  [
+    'outlives a Promise that is replaced in a run',
+    'const main = async () => { global.Promise = function () {}; return { ok: 1 } }',
+    {},
+    '200 {"ok":1}',
+  ],
+  [
+    'outlives a then that answers with promises of its own',
+    `const { then } = Promise.prototype
+    Promise.prototype.then = function (...given) { const next = then.apply(this, given); return { then: (...more) => then.apply(next, more) } }
+    const main = async () => ({ ok: 1 })`,
+    {},
+    '200 {"ok":1}',
+  ],
+  [
+    'outlives a Buffer of the action',
+    'global.Buffer = function () {}; const main = async () => { throw { n: {} } }',
+    {},
+    '200 {"error":{"n":{}}}',
+  ],
+  [
+    'outlives a console without methods',
+    'global.console = {}; function main() { return 7 }',
+    {},
+    bad(502, 'The action did not return a dictionary.'),
+  ],
+  [
+    'outlives stacks that cannot be read',
+    'Error.prepareStackTrace = () => { throw 1 }; const main = async () => { throw new Error("x") }',
+    {},
+    bad(500, 'Internal error.'),
+  ],
+  [
+    "gives the result that the action's own JSON makes",
+    'JSON.stringify = () => `{"own":1}`; const main = () => ({})',
+    {},
+    '200 {"own":1}',
+  ],
+  [
+    "tells what the action's own JSON cannot say",
+    'JSON.stringify = undefined; const main = () => ({})',
+    {},
+    bad(500, 'Internal error.'),
+  ],
   ['can import()', 'const main = async () => ({ sep: (await import("node:path")).sep })', {}, '200 {"sep":"/"}'],
   [
     'finds Node.js modules and the client of OpenWhisk',
@@ -260,6 +310,12 @@ const NODE_FAILED_INITS: [string, string | Code, string | RegExp][] = [
     'throw new RangeError("at load")',
     matching(`502 {"error":"${INIT_FAILED}RangeError: at load\\n    at `),
   ],
+  [
+    'tells an error whose stack cannot be read',
+    'Error.prepareStackTrace = () => { throw 1 }; throw new Error("x")',
+    badInit('Error: x'),
+  ],
+  ['tells an error where the console has no methods', 'global.console = {}; throw "at load"', badInit('at load')],
   ['tells a thrown text', 'throw "at load"; function main() {}', badInit('at load')],
   ['tells a thrown 0', 'throw 0', badInit('0')],
   ['says Internal error. of a thrown null', 'throw null', bad(500, 'Internal error.')],
