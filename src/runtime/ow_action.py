@@ -47,7 +47,16 @@ def getattr_main(module, name):
         raise ImportError("cannot import name %r from 'main__' (%s)" % (name, module.__file__)) from None
 
 
-def action_loop(main, requests, answers):
+def flush(*streams):
+    """The action may have closed some, or put anything in their place."""
+    for stream in streams:
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def action_loop(main, requests, answers, stdout, stderr):
     while True:
         line = requests.readline()
         if not line:
@@ -64,20 +73,21 @@ def action_loop(main, requests, answers):
         except Exception as error:
             import traceback
 
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc(file=stderr)
             result = {"error": str(error)}
         answers.write(json.dumps(result, ensure_ascii=False).encode("utf-8") + b"\n")
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush(stdout, stderr, sys.stdout, sys.stderr)
         answers.flush()
 
 
 def run(plan):
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The reference's own streams too are those from before the action was loaded.
+    stdout, stderr = sys.stdout, sys.stderr
     main = become_action(plan)
     requests = os.fdopen(0, "rb", closefd=False)
     answers = os.fdopen(OUTPUT, "wb")
-    sys.stdout.flush()
+    flush(stdout, sys.stdout)
     answers.write(b'{"ok":true}\n')
     answers.flush()
-    action_loop(main, requests, answers)
+    action_loop(main, requests, answers, stdout, stderr)

@@ -178,6 +178,17 @@ def main(args):
     expect(lines.join('\n')).toMatch(/main__\.py", line 2, in main/)
   })
 
+  test('runs on when the action takes its output streams away', async () => {
+    const container = await create({ kind })
+    const code =
+      'import sys\nprint("out")\nsys.stdout = sys.stderr = None\ndef main(args):\n    raise ValueError("x")\n'
+    await initialize(container, { code })
+    expect(outcome(await run(container))).toBe('200 {"error": "x"}\n')
+    const lines = await logsOf(container)
+    expect(lines).toContain('stdout: out')
+    expect(lines).toContain('stderr: ValueError: x')
+  })
+
   test('tells why it could not start', async () => {
     const container = await create({ kind })
     await initialize(container, { code: 'print("loading")\nraise ValueError("x")\n' })
