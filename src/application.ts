@@ -9,7 +9,7 @@ import { createSystemActions, type SystemActions } from './builtins.ts'
 import { hookRoutes } from './catalog/hook-routes.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
-import { builtinFactory } from './container/builtin.ts'
+import { builtinFactory, namedArguments } from './container/builtin.ts'
 import type { ContainerFactory } from './container/container.ts'
 import type { ControlDependencies } from './control/dependencies.ts'
 import { controlRoutes } from './control/routes.ts'
@@ -92,7 +92,7 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
       entitlement,
       throttler,
       factories: () => factories,
-      builtins: builtinFactory(new Map([...system.handlers, ...gateway.handlers])),
+      builtins: builtinFactory(new Map([...system.handlers, ...namedArguments(gateway.handlers)])),
       manifest,
       limits,
       clock,

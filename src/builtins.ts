@@ -6,7 +6,7 @@ import { catalogActions, installCatalog } from './catalog/catalog.ts'
 import type { CompiledAction } from './catalog/compile.ts'
 import { LocalFeeds } from './catalog/local-feeds.ts'
 import type { Clock } from './clock.ts'
-import type { BuiltinHandler } from './container/builtin.ts'
+import { type BuiltinHandler, namedArguments } from './container/builtin.ts'
 import type { JsonObject } from './entity/json.ts'
 import type { EventBus } from './events.ts'
 import type { Logger } from './log.ts'
@@ -56,8 +56,8 @@ export function createSystemActions(dependencies: SystemActionsDependencies, kin
   return {
     handlers: new Map<string, BuiltinHandler>([
       ...compiled,
-      ...alarmHandlers({ store, scheduler, clock }),
-      ...feeds.handlers(),
+      ...namedArguments(alarmHandlers({ store, scheduler, clock })),
+      ...namedArguments(feeds.handlers()),
     ]),
     feeds,
     async start() {

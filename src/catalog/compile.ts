@@ -9,7 +9,7 @@ export interface CompiledContext {
   log(stream: 'stdout' | 'stderr', line: string): void
 }
 
-export type CompiledAction = (args: JsonObject, context: CompiledContext) => Promise<JsonValue>
+export type CompiledAction = (args: JsonObject | readonly JsonValue[], context: CompiledContext) => Promise<JsonValue>
 
 type Factory = (console: object, process: object, require: (id: string) => unknown) => (args: unknown) => unknown
 

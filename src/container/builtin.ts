@@ -17,14 +17,27 @@ export interface BuiltinContext {
   log(line: string): void
 }
 
+/** An array only when a component of a sequence returned it. */
+export type BuiltinArgs = JsonObject | readonly JsonValue[]
+
 /**
  * Gets the merged arguments, answers with the result. An object with a key `error` is an application error, as is a
  * thrown `BuiltinRejection`; any other exception becomes one with its message.
  */
 export type BuiltinHandler = (
-  args: JsonObject,
+  args: BuiltinArgs,
   context: BuiltinContext,
 ) => Promise<JsonValue | undefined> | JsonValue | undefined
+
+/** Handlers of actions that only know arguments by name: an array has none. */
+export function namedArguments(
+  handlers: ReadonlyMap<string, (args: JsonObject, context: BuiltinContext) => Promise<JsonValue>>,
+): (readonly [string, BuiltinHandler])[] {
+  return [...handlers].map(([name, handle]) => [
+    name,
+    (args, context) => handle(isJsonArray(args) ? {} : args, context),
+  ])
+}
 
 /** Fails a system action with `{ error: value }`, as a rejected promise fails a Node.js action. */
 export class BuiltinRejection extends Error {
@@ -38,7 +51,7 @@ export class BuiltinRejection extends Error {
 }
 
 export interface BuiltinCall {
-  readonly args: JsonObject
+  readonly args: BuiltinArgs
   readonly context: Omit<BuiltinContext, 'log' | 'deadline'>
   readonly timeoutMs: number
   now(): number
@@ -72,7 +85,7 @@ async function runBuiltin(
   return { answer: { type: 'response', status: 200, body: stringify(result), startedAt, endedAt }, logs }
 }
 
-async function resultOf(handler: BuiltinHandler, args: JsonObject, context: BuiltinContext): Promise<JsonValue> {
+async function resultOf(handler: BuiltinHandler, args: BuiltinArgs, context: BuiltinContext): Promise<JsonValue> {
   try {
     const result = (await handler(args, context)) ?? {}
     return isJsonObject(result) || isJsonArray(result) ? result : { value: result }

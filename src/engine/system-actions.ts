@@ -3,7 +3,6 @@
 import type { Clock } from '../clock.ts'
 import type { BuiltinHandler, Builtins } from '../container/builtin.ts'
 import { actionRecord } from './activation-record.ts'
-import { isArray } from './arguments.ts'
 import { begin } from './begin.ts'
 import type { Observer } from './observer.ts'
 import { runOutcome } from './outcome.ts'
@@ -64,7 +63,7 @@ export class SystemActions {
     const { action, identity, activationId, transid } = run
     if (run.mirror !== undefined && !(await begin(run, records))) return
     const { answer, logs } = await builtins.run(handler, {
-      args: isArray(run.value) ? {} : run.value,
+      args: run.value,
       context: { identity, activationId, transid },
       timeoutMs: action.limits.timeout,
       now: () => clock.now(),

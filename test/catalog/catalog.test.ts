@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { catalog, catalogActions } from '../../src/catalog/catalog.ts'
 import { toEntities } from '../../src/catalog/catalog-package.ts'
 import { compileAction } from '../../src/catalog/compile.ts'
-import { JsonNumber, type JsonObject } from '../../src/entity/json.ts'
+import { JsonNumber, type JsonObject, type JsonValue } from '../../src/entity/json.ts'
 
 const ENV = { __OW_API_HOST: 'http://localhost:3233', __OW_NAMESPACE: 'guest', __OW_ACTION_NAME: '/whisk.system/x/y' }
 
-async function run(name: string, args: JsonObject, env: Record<string, string> = ENV) {
+async function run(name: string, args: JsonObject | readonly JsonValue[], env: Record<string, string> = ENV) {
   const lines: string[] = []
   const action = catalogActions().get(`whisk.system/${name}`)
   if (!action) throw new Error(`no action ${name}`)
@@ -38,6 +38,7 @@ async function withServer<T>(
 describe('catalog actions', () => {
   it.each([
     ['utils/echo', { a: 1 }, { a: 1 }],
+    ['utils/echo', [1, { error: 2 }], [1, { error: 2 }]],
     ['utils/cat', { lines: [4, 2, 3] }, { lines: [4, 2, 3], payload: '4\n2\n3' }],
     ['utils/split', { payload: 'one,two', separator: ',' }, { lines: ['one', 'two'], payload: 'one,two' }],
     ['utils/split', { payload: 'a\r\nb\nc' }, { lines: ['a', 'b', 'c'], payload: 'a\r\nb\nc' }],
@@ -79,7 +80,7 @@ describe('catalog actions', () => {
     ['slack/post', { text: 'x' }, { error: 'No Webhook URL provided' }],
     ['websocket/send', {}, { error: 'You must specify a uri parameter.' }],
     ['websocket/send', { uri: 'ws://x' }, { error: 'You must specify a payload parameter.' }],
-  ] as [string, JsonObject, JsonObject][])('%s of %j is %j', async (name, args, expected) => {
+  ] as [string, JsonObject | JsonValue[], JsonValue][])('%s of %j is %j', async (name, args, expected) => {
     expect((await run(name, args)).result).toEqual(expected)
   })
 

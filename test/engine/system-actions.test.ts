@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { annotations, code, testEngine } from './engine.ts'
+import { namedArguments } from '../../src/container/builtin.ts'
+import { annotations, code, sequence, testEngine } from './engine.ts'
 
 describe('system actions', () => {
   it('leave ordinary records and need no container', async () => {
@@ -23,6 +24,25 @@ describe('system actions', () => {
       expect.stringMatching(/Z +stdout: two$/),
     ])
     expect(factory.made).toHaveLength(0)
+  })
+
+  it('get an array from the component before them, unless they only know names', async () => {
+    const { put, run } = testEngine({
+      builtins: {
+        'guest/echo': args => args,
+        ...Object.fromEntries(namedArguments(new Map([['guest/named', async args => ({ args })]]))),
+      },
+    })
+    put(
+      code('array', 'function main() { return [1, { error: 2 }] }'),
+      code('echo', ''),
+      code('named', ''),
+      sequence('echoed', '/guest/array', '/guest/echo'),
+      sequence('asked', '/guest/array', '/guest/named'),
+    )
+    expect((await run('guest/echoed')).response).toMatchObject({ statusCode: 0, result: [1, { error: 2 }] })
+    expect((await run('guest/asked')).response.result).toEqual({ args: {} })
+    expect((await run('guest/named', { a: 1 })).response.result).toEqual({ args: { a: 1 } })
   })
 
   it('fail as actions do', async () => {
