@@ -3,7 +3,7 @@
 import type { ActivationId } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
-import type { RuntimeAnswer } from './container.ts'
+import type { CallOptions, RuntimeAnswer } from './container.ts'
 import { logLine } from './log-format.ts'
 
 export interface BuiltinContext {
@@ -50,10 +50,9 @@ export class BuiltinRejection extends Error {
   }
 }
 
-export interface BuiltinCall {
+export interface BuiltinCall extends Pick<CallOptions, 'timeoutMs' | 'maxResponseBytes' | 'truncationBytes'> {
   readonly args: BuiltinArgs
   readonly context: Omit<BuiltinContext, 'log' | 'deadline'>
-  readonly timeoutMs: number
   now(): number
 }
 
@@ -82,7 +81,14 @@ async function runBuiltin(
   const result = await withTimeout(resultOf(handler, call.args, context), call.timeoutMs)
   const endedAt = call.now()
   if (result === undefined) return { answer: { type: 'timeout', startedAt, endedAt }, logs }
-  return { answer: { type: 'response', status: 200, body: stringify(result), startedAt, endedAt }, logs }
+  return { answer: { type: 'response', status: 200, ...bounded(stringify(result), call), startedAt, endedAt }, logs }
+}
+
+/** The text as a connection to a container would have given it. */
+function bounded(text: string, { maxResponseBytes, truncationBytes }: BuiltinCall) {
+  const length = Buffer.byteLength(text)
+  if (length <= maxResponseBytes) return { body: text }
+  return { body: Buffer.from(text).toString('utf8', 0, truncationBytes), truncatedFrom: length }
 }
 
 async function resultOf(handler: BuiltinHandler, args: BuiltinArgs, context: BuiltinContext): Promise<JsonValue> {

@@ -149,6 +149,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     clock,
     records,
     observer,
+    responseLimits,
     ended: run => invocations.ended(run),
   })
   const composites = new Composites({

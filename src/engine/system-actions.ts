@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { BuiltinHandler, Builtins } from '../container/builtin.ts'
 import { actionRecord } from './activation-record.ts'
 import { begin } from './begin.ts'
+import type { ExecutionServices } from './execute.ts'
 import type { Observer } from './observer.ts'
 import { runOutcome } from './outcome.ts'
 import { profileOf } from './profile.ts'
@@ -11,7 +12,7 @@ import { Quiet } from './quiet.ts'
 import type { Records } from './records.ts'
 import { type Run, settle } from './run.ts'
 
-export interface SystemActionServices {
+export interface SystemActionServices extends Pick<ExecutionServices, 'responseLimits'> {
   readonly builtins: Builtins | undefined
   readonly clock: Clock
   readonly records: Records
@@ -62,16 +63,16 @@ export class SystemActions {
     const { clock, records, observer } = this.#services
     const { action, identity, activationId, transid } = run
     if (run.mirror !== undefined && !(await begin(run, records))) return
+    const limits = { timeoutMs: action.limits.timeout, ...this.#services.responseLimits(identity) }
     const { answer, logs } = await builtins.run(handler, {
       args: run.value,
       context: { identity, activationId, transid },
-      timeoutMs: action.limits.timeout,
+      ...limits,
       now: () => clock.now(),
     })
     // The server stopped and has written its record.
     if (run.isEnded) return
     const runTime = Math.max(0, answer.endedAt - answer.startedAt)
-    const limits = { timeoutMs: action.limits.timeout, maxResponseBytes: Number.POSITIVE_INFINITY }
     const { response, timedOut } = runOutcome(answer, runTime, limits)
     const waitTime = Math.max(0, answer.startedAt - run.startedAt)
     const record = actionRecord(run, response, { start: answer.startedAt, end: answer.endedAt, waitTime }, timedOut)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { namedArguments } from '../../src/container/builtin.ts'
+import { anIdentity } from '../builders.ts'
 import { annotations, code, sequence, testEngine } from './engine.ts'
 
 describe('system actions', () => {
@@ -43,6 +44,18 @@ describe('system actions', () => {
     expect((await run('guest/echoed')).response).toMatchObject({ statusCode: 0, result: [1, { error: 2 }] })
     expect((await run('guest/asked')).response.result).toEqual({ args: {} })
     expect((await run('guest/named', { a: 1 })).response.result).toEqual({ args: { a: 1 } })
+  })
+
+  it('may answer no more than actions may', async () => {
+    const limits = { maxPayloadSize: '20 B', truncationSize: '10 B' }
+    const { put, run } = testEngine({ builtins: { 'guest/sys': args => args } })
+    put(code('sys', ''))
+    const small = await run('guest/sys', { a: 'żżż' }, { identity: anIdentity({ limits }) })
+    expect(small.response).toEqual({ statusCode: 0, result: { a: 'żżż' }, size: 11 })
+    const large = await run('guest/sys', { a: 'żżżżżżżż' }, { identity: anIdentity({ limits }) })
+    const text =
+      'The action produced a response that exceeded the allowed length: 24 > 20 bytes. The truncated response was: {"a":"żż'
+    expect(large.response).toEqual({ statusCode: 1, result: { error: text }, size: 24 })
   })
 
   it('fail as actions do', async () => {
