@@ -70,6 +70,8 @@ export const messages = {
       ? 'The action did not produce a valid JSON or JSON Array response.'
       : `The action did not produce a valid JSON or JSON Array response: ${body}`,
   memoryExhausted: 'The action exhausted its memory and was aborted.',
+  /** The Node.js runtime's, for system actions. */
+  actionThrew: (error: string) => `An error has occurred: ${error}`,
   abnormalInit: 'The action did not initialize and exited unexpectedly.',
   abnormalRun: 'The action did not produce a valid response and exited unexpectedly.',
   imagePullError: (image: string) => `Failed to pull container image '${image}'.`,

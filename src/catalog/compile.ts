@@ -9,7 +9,10 @@ export interface CompiledContext {
   log(stream: 'stdout' | 'stderr', line: string): void
 }
 
-export type CompiledAction = (args: JsonObject | readonly JsonValue[], context: CompiledContext) => Promise<JsonValue>
+export type CompiledAction = (
+  args: JsonObject | readonly JsonValue[],
+  context: CompiledContext,
+) => Promise<JsonValue> | JsonValue
 
 type Factory = (console: object, process: object, require: (id: string) => unknown) => (args: unknown) => unknown
 
@@ -17,12 +20,12 @@ type Factory = (console: object, process: object, require: (id: string) => unkno
 const requireBuiltin = (id: string): unknown => process.getBuiltinModule(id)
 
 /**
- * The returned function rejects when `main` throws synchronously (a developer error), and answers `{ error }` when its
+ * The returned function throws when `main` throws synchronously (a developer error), and answers `{ error }` when its
  * promise is rejected (an application error), as the runtime does.
  */
 export function compileAction(source: string): CompiledAction {
   let make: Factory | undefined
-  return async (args, { env, log }) => {
+  return (args, { env, log }) => {
     make ??= new Function('console', 'process', 'require', `${source}\nreturn main`) as Factory
     const print =
       (stream: 'stdout' | 'stderr') =>

@@ -3,8 +3,9 @@
 import type { ActivationId } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
+import { messages } from '../messages.ts'
 import type { CallOptions, RuntimeAnswer } from './container.ts'
-import { logLine } from './log-format.ts'
+import { type LogStream, logLine } from './log-format.ts'
 
 export interface BuiltinContext {
   /** Who invokes it. */
@@ -21,8 +22,9 @@ export interface BuiltinContext {
 export type BuiltinArgs = JsonObject | readonly JsonValue[]
 
 /**
- * Gets the merged arguments, answers with the result. An object with a key `error` is an application error, as is a
- * thrown `BuiltinRejection`; any other exception becomes one with its message.
+ * Gets the merged arguments, answers with the result. It fails as a Node.js action does: an object with a key `error`
+ * and a rejected promise are application errors, what it throws itself is a developer error. A `BuiltinRejection` is
+ * an application error either way.
  */
 export type BuiltinHandler = (
   args: BuiltinArgs,
@@ -73,15 +75,22 @@ async function runBuiltin(
 ): Promise<{ answer: RuntimeAnswer; logs: readonly string[] }> {
   const startedAt = call.now()
   const logs: string[] = []
+  const write = (stream: LogStream, lines: string) => {
+    for (const line of lines.split('\n')) logs.push(logLine(call.now(), stream, line))
+  }
   const context: BuiltinContext = {
     ...call.context,
     deadline: startedAt + call.timeoutMs,
-    log: line => logs.push(...line.split('\n').map(text => logLine(call.now(), 'stdout', text))),
+    log: line => write('stdout', line),
   }
-  const result = await withTimeout(resultOf(handler, call.args, context), call.timeoutMs)
+  const said = await withTimeout(
+    answerOf(handler, call.args, context, text => write('stderr', text)),
+    call.timeoutMs,
+  )
   const endedAt = call.now()
-  if (result === undefined) return { answer: { type: 'timeout', startedAt, endedAt }, logs }
-  return { answer: { type: 'response', status: 200, ...bounded(stringify(result), call), startedAt, endedAt }, logs }
+  if (said === undefined) return { answer: { type: 'timeout', startedAt, endedAt }, logs }
+  const { status, value } = said
+  return { answer: { type: 'response', status, ...bounded(stringify(value), call), startedAt, endedAt }, logs }
 }
 
 /** The text as a connection to a container would have given it. */
@@ -91,18 +100,41 @@ function bounded(text: string, { maxResponseBytes, truncationBytes }: BuiltinCal
   return { body: Buffer.from(text).toString('utf8', 0, truncationBytes), truncatedFrom: length }
 }
 
-async function resultOf(handler: BuiltinHandler, args: BuiltinArgs, context: BuiltinContext): Promise<JsonValue> {
+interface Said {
+  readonly status: number
+  readonly value: JsonValue
+}
+
+/** What the Node.js runtime would answer; `complain` writes to its standard error. */
+async function answerOf(
+  handler: BuiltinHandler,
+  args: BuiltinArgs,
+  context: BuiltinContext,
+  complain: (text: string) => void,
+): Promise<Said> {
+  let returned: ReturnType<BuiltinHandler>
   try {
-    const result = (await handler(args, context)) ?? {}
-    return isJsonObject(result) || isJsonArray(result) ? result : { value: result }
+    returned = handler(args, context)
   } catch (error) {
-    if (error instanceof BuiltinRejection) return { error: error.value }
-    return { error: error instanceof Error ? error.message : String(error) }
+    if (error instanceof BuiltinRejection) return rejected(error)
+    complain(String(error))
+    return { status: 502, value: { error: messages.actionThrew(String(error)) } }
+  }
+  try {
+    const result = (await returned) ?? {}
+    return { status: 200, value: isJsonObject(result) || isJsonArray(result) ? result : { value: result } }
+  } catch (error) {
+    return rejected(error)
   }
 }
 
+function rejected(error: unknown): Said {
+  if (error instanceof BuiltinRejection) return { status: 200, value: { error: error.value } }
+  return { status: 200, value: { error: error instanceof Error ? error.message : String(error) } }
+}
+
 /** Undefined when it takes too long; what comes later is dropped. */
-async function withTimeout(result: Promise<JsonValue>, timeoutMs: number): Promise<JsonValue | undefined> {
+async function withTimeout<T>(result: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>(resolve => {
     timer = setTimeout(resolve, timeoutMs, undefined)

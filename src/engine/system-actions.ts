@@ -2,6 +2,8 @@
 
 import type { Clock } from '../clock.ts'
 import type { BuiltinHandler, Builtins } from '../container/builtin.ts'
+import { logLine } from '../container/log-format.ts'
+import { messages } from '../messages.ts'
 import { actionRecord } from './activation-record.ts'
 import { begin } from './begin.ts'
 import type { ExecutionServices } from './execute.ts'
@@ -20,6 +22,8 @@ export interface SystemActionServices extends Pick<ExecutionServices, 'responseL
   /** A run is over. */
   ended(run: Run): void
 }
+
+const closingLine = (now: number): string => logLine(now, 'stderr', messages.logWarningDeveloperError)
 
 export class SystemActions {
   readonly #services: SystemActionServices
@@ -77,7 +81,9 @@ export class SystemActions {
     const waitTime = Math.max(0, answer.startedAt - run.startedAt)
     const record = actionRecord(run, response, { start: answer.startedAt, end: answer.endedAt, waitTime }, timedOut)
     run.state = 'ended'
-    settle(run, record, records.put(action.limits.logs === 0 ? record : { ...record, logs }, identity, run.awaited))
+    const lines = response.statusCode === 2 ? [...logs, closingLine(clock.now())] : logs
+    const stored = action.limits.logs === 0 ? record : { ...record, logs: lines }
+    settle(run, record, records.put(stored, identity, run.awaited))
     observer.ended(record, identity, transid, 'warm', { wait: waitTime, run: runTime })
   }
 }

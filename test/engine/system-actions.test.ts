@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { namedArguments } from '../../src/container/builtin.ts'
+import { BuiltinRejection, namedArguments } from '../../src/container/builtin.ts'
 import { anIdentity } from '../builders.ts'
 import { annotations, code, sequence, testEngine } from './engine.ts'
 
@@ -59,14 +59,31 @@ describe('system actions', () => {
   })
 
   it('fail as actions do', async () => {
-    const { put, run } = testEngine({
+    const { put, run, store } = testEngine({
       builtins: {
-        'guest/sys': () => {
+        'guest/throws': (_, { log }) => {
+          log('before')
+          throw new TypeError('no')
+        },
+        'guest/rejects': async () => {
           throw new Error('no')
+        },
+        'guest/refuses': () => {
+          throw new BuiltinRejection({ why: 'no' })
         },
       },
     })
-    put(code('sys', ''))
-    expect((await run('guest/sys')).response).toMatchObject({ statusCode: 1, result: { error: 'no' } })
+    put(code('throws', ''), code('rejects', ''), code('refuses', ''))
+    const thrown = await run('guest/throws')
+    expect(thrown.response).toMatchObject({ statusCode: 2, result: { error: 'An error has occurred: TypeError: no' } })
+    expect(store.activations.get('guest', thrown.activationId)?.logs).toEqual([
+      expect.stringMatching(/Z +stdout: before$/),
+      expect.stringMatching(/Z +stderr: TypeError: no$/),
+      expect.stringMatching(/Z +stderr: The action did not initialize or run as expected. Log data might be missing.$/),
+    ])
+    const rejection = await run('guest/rejects')
+    expect(rejection.response).toMatchObject({ statusCode: 1, result: { error: 'no' } })
+    expect(store.activations.get('guest', rejection.activationId)?.logs).toEqual([])
+    expect((await run('guest/refuses')).response).toMatchObject({ statusCode: 1, result: { error: { why: 'no' } } })
   })
 })
