@@ -20,6 +20,12 @@ const APPLICATION_ERROR = 1
 const DEVELOPER_ERROR = 2
 const WHISK_ERROR = 3
 
+/**
+ * A runtime that cannot take the request, whatever it says of that. Differs from OpenWhisk, which loses an activation
+ * that meets it in a new container: its caller waits in vain and there is no record.
+ */
+const UNAVAILABLE = 503
+
 const failure = (statusCode: ActivationStatusCode, error: JsonValue, size?: number): ActivationResponse => ({
   statusCode,
   result: { error },
@@ -49,6 +55,7 @@ function failedInit(answer: Exclude<RuntimeAnswer, { type: 'timeout' }>, limits:
     const text = messages.truncatedResponse(body, truncatedFrom, limits.maxResponseBytes)
     return failure(DEVELOPER_ERROR, text, truncatedFrom)
   }
+  if (answer.status === UNAVAILABLE) return developerError(messages.abnormalInit)
   const given = errorField(parseOrUndefined(body))
   return failure(DEVELOPER_ERROR, given === undefined ? messages.invalidInitResponse(body) : given, body.length)
 }
@@ -70,6 +77,7 @@ function runResponse(answer: Exclude<RuntimeAnswer, { type: 'timeout' }>, limits
     const text = messages.truncatedResponse(body, truncatedFrom, limits.maxResponseBytes)
     return failure(APPLICATION_ERROR, text, truncatedFrom)
   }
+  if (status === UNAVAILABLE) return developerError(messages.abnormalRun)
   const value = parseOrUndefined(body)
   const error = errorField(value)
   if (status === 200) {

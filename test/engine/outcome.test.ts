@@ -63,6 +63,15 @@ describe('initOutcome', () => {
     ['an error that is null', said(403, '{"error":null,"b":2}'), 5, null, 20, false],
     ['another body', said(500, 'bad'), 5, 'The action failed during initialization: bad', 3, false],
     ['an empty body', said(500, ''), 5, 'The action failed during initialization.', 0, false],
+    [
+      'a 503',
+      said(503, '{"error":"x"}'),
+      5,
+      'The action did not initialize and exited unexpectedly.',
+      undefined,
+      false,
+    ],
+    ['a 503 that is too long', cut(503), 5, TOO_LONG, 2_000_000, false],
     ['a broken connection', broken(), 5, 'The action did not initialize and exited unexpectedly.', undefined, false],
     ['exhausted memory', broken(true), 5, 'The action exhausted its memory and was aborted.', undefined, false],
   ])('is a developer error for %s', (_, answer, duration, error, size, timedOut) => {
@@ -121,6 +130,14 @@ describe('runOutcome', () => {
       0,
     ],
     ['an answer that is too long', cut(200), 5, 1, { error: TOO_LONG }, 2_000_000],
+    [
+      'a 503',
+      said(503, '{"error":"x"}'),
+      5,
+      2,
+      { error: 'The action did not produce a valid response and exited unexpectedly.' },
+      undefined,
+    ],
     [
       'no answer in time',
       late,
