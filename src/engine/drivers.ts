@@ -70,7 +70,7 @@ export class Drivers {
   createStemCell(proxy: ContainerProxy): Promise<Container> {
     const { kind, memoryMb } = proxy
     const image = this.#options.runtimes.resolveKind(kind)?.image
-    if (image === undefined) return Promise.reject(new ContainerError('provision', `There is no runtime '${kind}'.`))
+    if (image === undefined) return Promise.reject(noRuntime(kind))
     return this.#create({
       name: containerName(proxy.number, 'prewarm', kind),
       kind,
@@ -84,12 +84,17 @@ export class Drivers {
   }
 
   async #create(request: ContainerRequest): Promise<Container> {
-    const able = this.#options.factories().filter(factory => factory.supports(request.kind))
+    const hasImage = request.userImage || this.#options.runtimes.resolveKind(request.kind) !== undefined
+    // Differs from OpenWhisk, which can no longer read an action whose kind is gone from the manifest: here it runs where
+    // that takes no image.
+    const able = this.#options
+      .factories()
+      .filter(factory => factory.supports(request.kind) && (hasImage || factory.driver !== 'docker'))
     const known = this.#missing.get(request.image)
     const isMissing = known !== undefined && performance.now() - known < MISSING_IMAGE_MS
     const usable = isMissing && able.length > 1 ? able.slice(1) : able
     const [first, ...others] = usable
-    if (first === undefined) throw this.#noDriver(request)
+    if (first === undefined) throw hasImage ? this.#noDriver(request) : noRuntime(request.kind)
     try {
       return await first.create(request)
     } catch (error) {
@@ -119,6 +124,8 @@ export class Drivers {
     return Math.max(2, Math.floor(DOCKER_CPU_SHARES / containers))
   }
 }
+
+const noRuntime = (kind: string) => new ContainerError('provision', `There is no runtime '${kind}'.`)
 
 /** OpenWhisk: a missing tag is `latest`, and nothing else is equal to it. */
 function withTag(image: string): string {

@@ -237,6 +237,19 @@ describe('the record', () => {
     expect(lines.filter(line => line.includes('runs in the process driver'))).toHaveLength(1)
   })
 
+  it('of a kind that is gone from the manifest comes from a driver that needs no image', async () => {
+    const docker = fakeFactory({ driver: 'docker', kinds: /./ })
+    const { put, run } = testEngine({ factories: [docker, fakeFactory({ kinds: /^nodejs:/ })] })
+    put(code('old', HELLO, { exec: { kind: 'nodejs:99', code: HELLO, binary: false } }))
+    put(code('older', '', { exec: { kind: 'cobol:1', code: 'x', binary: false } }))
+    expect((await run('guest/old')).response.statusCode).toBe(0)
+    expect((await run('guest/older')).response).toEqual({
+      statusCode: 3,
+      result: { error: 'Failed to provision resources to run the action.' },
+    })
+    expect(docker.made).toEqual([])
+  })
+
   it('is not stored where the namespace stores none', async () => {
     const { put, invoke, store } = testEngine()
     put(code('hello', HELLO))
