@@ -75,7 +75,20 @@ export function createLogger(options: LogOptions = {}): OpenLogger {
 }
 
 const toStderr = (text: string) => void process.stderr.write(text)
-const toFile = (fd: number) => (text: string) => void writeSync(fd, text)
+
+/** What a full disk does not take is dropped, and stderr told once until it takes some: a log ends no server. */
+function toFile(fd: number): (text: string) => void {
+  let failing = false
+  return text => {
+    try {
+      writeSync(fd, text)
+      failing = false
+    } catch (error) {
+      if (!failing) toStderr(`the log file lacks lines: ${error instanceof Error ? error.message : String(error)}\n`)
+      failing = true
+    }
+  }
+}
 
 /** How long lines may wait for company: nobody reads faster than this. */
 const GATHER_MS = 20

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
@@ -84,5 +84,16 @@ describe('createLogger', () => {
     expect(readFileSync(file, 'utf8')).toMatch(/^\S+ info {2}first\n\S+ info {2}second\n$/)
     expect(statSync(file).mode & 0o777).toBe(0o600)
     rmSync(folder, { recursive: true })
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('drops what a full disk does not take, and says so once', () => {
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const log = createLogger({ file: '/dev/full' })
+    log.error('one')
+    log.error('two')
+    log.close()
+    const notes = stderr.mock.calls.flat()
+    stderr.mockRestore()
+    expect(notes).toEqual([expect.stringContaining('ENOSPC')])
   })
 })

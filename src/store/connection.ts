@@ -181,17 +181,24 @@ export class Connection {
     if (this.#failure) return this.#failure
     const failure = new WhiskError('unavailable', messages.unavailable, { cause: error })
     this.#failure = failure
+    this.#healthy = false
     setImmediate(this.#flush)
+    const kept = this.#rollBack()
+    for (const listener of this.#rollbackListeners) listener()
+    this.#probeLater()
     this.#log.error('The store could not write; nothing of this turn was stored.', { error })
+    if (kept !== undefined) this.#log.error('The store could not roll back.', { error: kept })
+    return failure
+  }
+
+  /** Gives the error when that fails. */
+  #rollBack(): unknown {
     try {
       if (this.db.inTransaction) this.db.exec('ROLLBACK')
-    } catch (rollbackError) {
-      this.#log.error('The store could not roll back.', { error: rollbackError })
+      return undefined
+    } catch (error) {
+      return error
     }
-    for (const listener of this.#rollbackListeners) listener()
-    this.#healthy = false
-    this.#probeLater()
-    return failure
   }
 
   #recovered(): void {

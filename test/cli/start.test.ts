@@ -1,7 +1,7 @@
 // `start` as its users meet it: what it prints, how it ends, what it refuses.
 
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -56,6 +56,13 @@ describe('a start', () => {
     await expect(child).rejects.toThrow('"message":"ready"')
     const lines = readFileSync(file, 'utf8').trim().split('\n')
     expect(lines.map(line => JSON.parse(line).level)).toContain('info')
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('goes on without its log file where the disk is full', async () => {
+    const server = await startProcess({ cwd, args: [...PLAIN, '--ephemeral', '--log-file', '/dev/full', '-v'] })
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200)
+    expect(await server.end()).toBe(0)
+    expect(server.stderr().match(/ENOSPC/g)).toHaveLength(1)
   })
 
   it('takes the flags of the jar, and says once that they mean nothing here', async () => {

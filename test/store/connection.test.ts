@@ -143,6 +143,15 @@ describe('a write that fails', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'unavailable' })
   })
 
+  it('is logged when all that follows from it is done', () => {
+    const error = vi.fn(() => [db.inTransaction, connection.healthy, forgotten.mock.calls.length])
+    connection = new Connection(db, { clock, log: { ...silentLogger, error } })
+    connection.onRollback(forgotten)
+    fillDisk()
+    expect(() => put(LARGE)).toThrow()
+    expect(error).toHaveReturnedWith([false, false, 1])
+  })
+
   it('is told to those of the same turn that ask or write later', async () => {
     put('b')
     fillDisk()
