@@ -112,6 +112,8 @@ async function handle(
     throw error
   }
   await store.committed()
+  // Not before: where the disk is full, the alarm goes on as it was.
+  scheduler.follow(id)
   return { status: 'success' }
 }
 

@@ -55,8 +55,8 @@ interface Fire {
 }
 
 /**
- * Holds a timer for each active alarm. `put`, `remove` and `reload` follow the stored documents, which are the truth:
- * a fire reads the document anew.
+ * Holds a timer for each active alarm. `follow` and `reload` make them those of the stored documents, which are the
+ * truth: a fire reads the document anew.
  */
 export class AlarmScheduler {
   readonly #deps: AlarmSchedulerDependencies
@@ -72,10 +72,9 @@ export class AlarmScheduler {
     await Promise.all(this.#deps.documents.list(ALARMS).map(({ id, document }) => this.#takeUp(id, toAlarm(document))))
   }
 
-  /** Stores an alarm that was created or updated, and schedules it. */
+  /** Stores an alarm that was created or updated. To be followed, as a removed one, when that is committed. */
   put(id: string, alarm: Alarm): void {
     this.#store(id, alarm)
-    this.#schedule(id, alarm, say.creationFailed)
   }
 
   get(id: string): Alarm | undefined {
@@ -85,8 +84,14 @@ export class AlarmScheduler {
 
   /** True when there was one. */
   remove(id: string): boolean {
-    this.#stop(id)
     return this.#deps.documents.delete(ALARMS, id)
+  }
+
+  /** Schedules an alarm as it is stored; one that is not there no more. */
+  follow(id: string): void {
+    const alarm = this.get(id)
+    if (alarm) this.#schedule(id, alarm, say.creationFailed)
+    else this.#stop(id)
   }
 
   /** Follows the documents of a namespace after they changed behind the scheduler's back (a rollback, a reset). */
@@ -216,6 +221,7 @@ export class AlarmScheduler {
       this.#disable(id, undefined, say.firedOnce)
       return
     }
+    this.#stop(id)
     this.remove(id)
     const removal = this.#removeTrigger(alarm).catch(error => {
       this.#deps.log.error(`could not delete trigger /${id} after it fired`, { error })

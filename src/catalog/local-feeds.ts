@@ -67,19 +67,13 @@ export class LocalFeeds {
 
   /** Takes up the stored watches again. */
   start(): void {
-    for (const { id, document } of this.#deps.documents.list(WATCHES)) {
-      try {
-        this.#open(id, document)
-      } catch (error) {
-        this.#deps.log.warn(`cannot watch ${String(document.path)} for trigger /${id}`, { error })
-      }
-    }
+    for (const { id, document } of this.#deps.documents.list(WATCHES)) this.#takeUp(id, document)
   }
 
   /** Follows the documents of a namespace after a rollback or a reset. */
   reload(namespace: string): void {
     for (const id of [...this.#watchers.keys()]) if (id.startsWith(`${namespace}/`)) this.#stop(id)
-    for (const { id, document } of this.#deps.documents.list(WATCHES, namespace)) this.#open(id, document)
+    for (const { id, document } of this.#deps.documents.list(WATCHES, namespace)) this.#takeUp(id, document)
   }
 
   close(): void {
@@ -130,9 +124,15 @@ export class LocalFeeds {
         const path = resolve(args.path)
         if (!existsSync(path)) return { error: { error: `path parameter '${args.path}' names no file or folder` } }
         const document = { ...target, path, recursive: args.recursive === true }
-        this.#open(id, document)
-        documents.put(WATCHES, id, target.namespace, document)
-        await this.#deps.committed()
+        const watcher = this.#open(id, document)
+        try {
+          documents.put(WATCHES, id, target.namespace, document)
+          await this.#deps.committed()
+        } catch (error) {
+          watcher.close()
+          throw error
+        }
+        this.#use(id, watcher)
         return { status: 'success', path }
       }
       case 'READ':
@@ -143,17 +143,25 @@ export class LocalFeeds {
         }
       case 'DELETE':
         if (!known) return notFound(target)
-        this.#stop(id)
         documents.delete(WATCHES, id)
         await this.#deps.committed()
+        this.#stop(id)
         return { status: 'success' }
       default:
         return { error: 'unsupported lifecycleEvent' }
     }
   }
 
-  #open(id: string, document: JsonObject): void {
-    this.#stop(id)
+  #takeUp(id: string, document: JsonObject): void {
+    try {
+      this.#use(id, this.#open(id, document))
+    } catch (error) {
+      this.#deps.log.warn(`cannot watch ${String(document.path)} for trigger /${id}`, { error })
+    }
+  }
+
+  /** A watcher that fires once it is in use. */
+  #open(id: string, document: JsonObject): FSWatcher {
     const path = String(document.path)
     const waiting = new Set<string>()
     const watcher = watch(path, { recursive: document.recursive === true, persistent: false }, (event, file) => {
@@ -167,6 +175,12 @@ export class LocalFeeds {
       }, SETTLE_MS)
     })
     watcher.on('error', error => this.#deps.log.warn(`watching ${path} failed`, { error }))
+    return watcher
+  }
+
+  /** In the place of the one that was. */
+  #use(id: string, watcher: FSWatcher): void {
+    this.#stop(id)
     this.#watchers.set(id, watcher)
   }
 

@@ -58,29 +58,27 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
   }
 
   /** `change` answers the entities it changed; undefined when it changed nothing, feeds and schedules included. */
-  async function forEach(
-    scope: NamespaceScope,
-    change: (namespace: string) => string[] | undefined,
-  ): Promise<string[]> {
-    const namespaces = resolve(scope)
+  async function forEach(namespaces: string[], change: (namespace: string) => string[] | undefined): Promise<string[]> {
     for (const namespace of namespaces) {
       await idle(namespace)
       const ids = change(namespace)
+      // First: where the disk is full, nothing changed, and containers, timers and watchers stay as they are.
+      await store.committed()
       if (ids) await restored(namespace, ids)
     }
-    await store.committed()
     return namespaces
   }
 
   return {
     checkpoint: (scope: NamespaceScope, name: string) =>
-      forEach(scope, namespace => {
+      forEach(resolve(scope), namespace => {
         store.checkpoints.create(name, namespace)
         return undefined
       }),
     rollback: (scope: NamespaceScope, name: string) =>
-      forEach(scope, namespace => store.checkpoints.rollback(name, namespace)),
-    reset: (scope: NamespaceScope, _name: string) => forEach(scope, namespace => store.checkpoints.reset(namespace)),
+      forEach(resolve(scope), namespace => store.checkpoints.rollback(name, namespace)),
+    reset: (scope: NamespaceScope, _name: string) =>
+      forEach(resolve(scope), namespace => store.checkpoints.reset(namespace)),
     /** Removes the namespace and everything in it. */
     async drop(namespace: string): Promise<void> {
       if (!known(namespace)) throw new WhiskError('notFound', messages.control.noNamespace(namespace))
@@ -94,8 +92,8 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
         else store.subjects.delete(subject.subject)
       }
       store.subjects.deleteLimits(namespace)
-      await restored(namespace, ids)
       await store.committed()
+      await restored(namespace, ids)
     },
   }
 }

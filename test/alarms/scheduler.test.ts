@@ -45,6 +45,7 @@ const createScheduler = () =>
 const create = (params: Record<string, unknown>) => {
   const alarm = createAlarm({ trigger_payload: '', ...params }, trigger, clock.now())
   scheduler.put('guest/t', alarm)
+  scheduler.follow('guest/t')
   return alarm
 }
 const fires = () => requests.filter(({ method }) => method === 'POST').map(({ at }) => at)

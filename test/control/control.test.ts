@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ControlDependencies } from '../../src/control/dependencies.ts'
 import { controlRoutes } from '../../src/control/routes.ts'
+import { WhiskError } from '../../src/errors.ts'
 import { EventBus, type UserMetric } from '../../src/events.ts'
 import { entrance } from '../../src/http/entrance.ts'
 import type { Env } from '../../src/http/env.ts'
@@ -171,6 +172,20 @@ describe('checkpoint and rollback', () => {
     await call('POST', '/reset')
     expect(store.entities.get('guest/a')).toBeUndefined()
     expect(calls).toContainEqual(['restored', 'guest', ['guest/a']])
+  })
+})
+
+describe('what cannot be stored', () => {
+  it.each([
+    ['POST', '/rollback'],
+    ['POST', '/reset'],
+    ['DELETE', '/namespaces/guest'],
+  ])('%s %s tells nobody that something changed', async (method, path) => {
+    await call('POST', '/checkpoint')
+    const full = new WhiskError('unavailable', 'full')
+    vi.spyOn(store, 'committed').mockRejectedValueOnce(full)
+    expect((await call(method, path)).status).toBe(503)
+    expect(calls.flat()).not.toContain('restored')
   })
 })
 
