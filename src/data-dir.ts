@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import { ExitError } from './errors.ts'
 
 const DATABASE = 'openwhisk.db'
-/** What a server puts into its data directory; `--clean` removes nothing else. */
-const OWN_FILES = /^(openwhisk\.db.*|\.gitignore)$/
+/** What `--clean` removes: the lock must stay, as another server may want it at this moment. */
+const DATA_FILES = /^openwhisk\.db(?!\.lock$)/
 
 export const databasePath = (dataDir: string): string => join(dataDir, DATABASE)
 
@@ -27,12 +27,12 @@ export function prepareDataDir(dataDir: string): void {
   }
 }
 
-/** Removes what servers left in the directory; files that are none of theirs stay. */
+/** Removes the data of servers from the directory, whose lock the caller has. Other files stay. */
 export function cleanDataDir(dataDir: string): void {
   if (!existsSync(dataDir)) return
   try {
     for (const name of readdirSync(dataDir)) {
-      if (OWN_FILES.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
+      if (DATA_FILES.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
     }
   } catch (error) {
     throw new ExitError(3, `the data directory ${dataDir} cannot be emptied: ${reason(error)}`, { cause: error })

@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { cleanDataDir, databasePath, prepareDataDir } from './data-dir.ts'
 import { ExitError } from './errors.ts'
 import type { Logger } from './log.ts'
-import { storeHolder } from './store/lock.ts'
+import { lockStore } from './store/lock.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 
@@ -27,10 +27,13 @@ function onDisk({ dataDir, sync, clean }: Config, clock: Clock, log: Logger): St
   prepareDataDir(dataDir)
   const path = databasePath(dataDir)
   if (clean) {
-    if (storeHolder(path))
-      throw new ExitError(3, `--clean: the data directory ${dataDir} is in use by a running server`)
-    cleanDataDir(dataDir)
-    prepareDataDir(dataDir)
+    const lock = lockStore(path, { mend: true })
+    if (!lock) throw new ExitError(3, `--clean: the data directory ${dataDir} is in use by a running server`)
+    try {
+      cleanDataDir(dataDir)
+    } finally {
+      lock.release()
+    }
   }
   const store = openStore({ path, clock, log, sync })
   return { store, dataDir, close: () => store.close() }

@@ -14,6 +14,7 @@ import { createPrivate, privateFolder } from './files.ts'
 import { lockStore, storeHolder } from './lock.ts'
 import { migrate } from './migrate.ts'
 import { queueStore } from './queue.ts'
+import { refusal } from './refusal.ts'
 import type { Store } from './store.ts'
 import { subjectStore } from './subjects.ts'
 import { createUndo } from './undo.ts'
@@ -36,6 +37,7 @@ export function openStore(options: StoreOptions): Store {
   const lock = path === ':memory:' ? undefined : prepare(path)
   let db: Database.Database | undefined
   try {
+    if (lock) createPrivate(path)
     db = new Database(path, { timeout: 0 })
     configure(db, options.sync ?? 'normal')
     migrate(db, path)
@@ -50,7 +52,6 @@ export function openStore(options: StoreOptions): Store {
 function prepare(path: string) {
   try {
     privateFolder(dirname(path))
-    createPrivate(path)
     const lock = lockStore(path)
     if (lock) return lock
   } catch (error) {
@@ -62,19 +63,6 @@ function prepare(path: string) {
     `The data directory ${dirname(path)} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}. ` +
       'Stop that one, or choose another with --data-dir.',
   )
-}
-
-/** What a failure to open becomes: the user's to mend, or as it is. */
-function refusal(path: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (error instanceof ExitError || !/^(SQLITE_|E[A-Z]+$)/.test(code)) return error
-  const reason = error instanceof Error ? error.message : code
-  const sentence = /^SQLITE_BUSY/.test(code)
-    ? `${path} is in use by another process.`
-    : /^SQLITE_(NOTADB|CORRUPT)/.test(code)
-      ? `${path} is damaged or no database (${reason}). Move it away, or empty the data directory with --clean.`
-      : `The data directory ${dirname(path)} cannot be used (${reason}).`
-  return new ExitError(3, sentence, { cause: error })
 }
 
 function configure(db: Database.Database, sync: 'normal' | 'full'): void {

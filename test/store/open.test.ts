@@ -169,6 +169,17 @@ describe('openStore', () => {
     expect(refusal()).toMatchObject({ exitCode: 3 })
   })
 
+  it.each([5, 5000])('refuses a damaged lock of %i bytes, and says so to whoever asks for its holder', bytes => {
+    open().close()
+    writeFileSync(`${path}.lock`, 'x'.repeat(bytes))
+    const error = refusal()
+    expect(error).toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(/openwhisk\.db\.lock is damaged .*--clean/),
+    })
+    expect(() => storeHolder(path)).toThrow(error.message)
+  })
+
   it('refuses a folder that cannot be made', () => {
     writeFileSync(join(folder, 'data'), '')
     expect(refusal()).toMatchObject({ exitCode: 3 })
