@@ -199,6 +199,7 @@ export const messages = {
     namespaceExists: (name: string) => `Namespace '${name}' exists already.`,
     noNamespace: (name: string) => `There is no namespace '${name}'.`,
     noCheckpoint: (name: string, namespace: string) => `There is no checkpoint '${name}' of namespace '${namespace}'.`,
+    noCheckpointAtAll: (name: string) => `No namespace has a checkpoint '${name}'.`,
     waitForWhat: "Say what to wait for: 'action', 'trigger' or 'activationId'.",
     waitedInVain: (ms: number) => `No such activation within ${ms} milliseconds.`,
   },

@@ -57,6 +57,15 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
     return [name]
   }
 
+  /** Of all namespaces, those that were there when the checkpoint was made. */
+  function withCheckpoint(scope: NamespaceScope, name: string): string[] {
+    const namespaces = resolve(scope)
+    if (!scope.all) return namespaces
+    const found = namespaces.filter(namespace => store.checkpoints.has(name, namespace))
+    if (found.length === 0) throw new WhiskError('notFound', messages.control.noCheckpointAtAll(name))
+    return found
+  }
+
   /** `change` answers the entities it changed; undefined when it changed nothing, feeds and schedules included. */
   async function forEach(namespaces: string[], change: (namespace: string) => string[] | undefined): Promise<string[]> {
     for (const namespace of namespaces) {
@@ -76,7 +85,7 @@ export function snapshots({ store, idle, restored }: ControlDependencies) {
         return undefined
       }),
     rollback: (scope: NamespaceScope, name: string) =>
-      forEach(resolve(scope), namespace => store.checkpoints.rollback(name, namespace)),
+      forEach(withCheckpoint(scope, name), namespace => store.checkpoints.rollback(name, namespace)),
     reset: (scope: NamespaceScope, _name: string) =>
       forEach(resolve(scope), namespace => store.checkpoints.reset(namespace)),
     /** Removes the namespace and everything in it. */

@@ -43,6 +43,7 @@ export function checkpointStore(connection: Connection, parts: Parts): Checkpoin
 
   return {
     create: (name, namespace) => connection.write(() => undo.mark(name, namespace)),
+    has: (name, namespace) => undo.marked(name, namespace),
     rollback(name, namespace) {
       const notes = undo.since(name, namespace)
       if (!notes) throw new WhiskError('notFound', messages.control.noCheckpoint(name, namespace))

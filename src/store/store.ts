@@ -118,6 +118,7 @@ export interface DocumentStore {
 /** Snapshots of namespaces: entities, and documents that live in the namespace. Costs what changed since. */
 export interface CheckpointStore {
   create(name: string, namespace: string): void
+  has(name: string, namespace: string): boolean
   /** Puts the namespace back; returns the ids of the entities that changed. Fails with `notFound` when there is none. */
   rollback(name: string, namespace: string): string[]
   /** Empties the namespace; returns the ids of the entities that went. */

@@ -26,6 +26,7 @@ export interface Undo {
   note(namespace: string, collection: string, id: string, read: () => StoredText | undefined): void
   /** Makes or moves a checkpoint. */
   mark(name: string, namespace: string): void
+  marked(name: string, namespace: string): boolean
   /** What changed since a checkpoint, as it was then; undefined when there is no such checkpoint. */
   since(name: string, namespace: string): Note[] | undefined
   /** To be called when the namespace is again as the checkpoint remembers it. */
@@ -77,7 +78,7 @@ const statements = ({ db }: Connection) => ({
   forgetMarks: db.prepare<{ namespace: string }>('DELETE FROM checkpoints WHERE namespace = :namespace'),
 })
 
-/** All but `since` write, and belong inside `connection.write`. */
+/** All but `marked` and `since` write, and belong inside `connection.write`. */
 export function createUndo(connection: Connection): Undo {
   const sql = statements(connection)
   /** Of each namespace with checkpoints, the last note before its newest one. */
@@ -103,6 +104,7 @@ export function createUndo(connection: Connection): Undo {
       sql.trimBefore.run({ namespace })
       newest?.set(namespace, seq)
     },
+    marked: (name, namespace) => sql.marked.get({ namespace, name }) !== undefined,
     since(name, namespace) {
       const marked = sql.marked.get({ namespace, name })
       return (

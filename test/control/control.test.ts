@@ -162,6 +162,17 @@ describe('checkpoint and rollback', () => {
     expect(store.entities.get(`${namespace}/a`)).toBeUndefined()
   })
 
+  it('put back those of all namespaces that have the checkpoint', async () => {
+    await call('POST', '/checkpoint', { all: true, name: 'one' })
+    const { namespace } = await namespaceOf('before-guest')
+    for (const of of [namespace, 'guest']) store.entities.put(anAction({ namespace: of, name: 'a' }))
+    const { status, body } = await call('POST', '/rollback', { all: true, name: 'one' })
+    expect([status, body.namespaces]).toEqual([200, ['guest']])
+    expect(store.entities.get('guest/a')).toBeUndefined()
+    expect(store.entities.get(`${namespace}/a`)).toBeDefined()
+    expect((await call('POST', '/rollback', { all: true, name: 'none' })).status).toBe(404)
+  })
+
   it('answer 404 for a checkpoint or a namespace that is not there', async () => {
     expect((await call('POST', '/rollback', { name: 'none' })).status).toBe(404)
     expect((await call('POST', '/checkpoint', { namespace: 'nobody' })).status).toBe(404)
