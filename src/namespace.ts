@@ -11,6 +11,9 @@ export interface Transport {
   control(method: string, path: string, body?: object): Promise<Response>
 }
 
+/** How long one request may wait: `fetch` gives up an answer that has not begun within five minutes. */
+const ROUND_MS = 60_000
+
 /** The JSON of an answer; fails with OpenWhiskError `REQUEST` and the server's sentence. */
 export async function read(response: Response): Promise<Json> {
   const text = await response.text()
@@ -57,8 +60,7 @@ export function namespaceOf(server: Transport, name: string, auth: string): Open
       if (id === null) throw await read(answer).then(body => new OpenWhiskError('FAILED', JSON.stringify(body)))
       await answer.body?.cancel()
       if (answer.status !== 202) return record(id)
-      // Longer than a blocking invoke waits: the record follows.
-      return wait({ activationId: id, timeout: LONGEST_ACTION_MS })
+      return recordToCome(id)
     },
     async fire(trigger, payload = {}) {
       const [namespace, path] = locate(trigger)
@@ -77,12 +79,23 @@ export function namespaceOf(server: Transport, name: string, auth: string): Open
     },
   }
 
+  /** For what takes longer than a blocking invoke waits: there is no saying how long, with the queue before it. */
+  async function recordToCome(id: string): Promise<Activation> {
+    const query = new URLSearchParams({ namespace: name, activationId: id, timeout: String(ROUND_MS) })
+    for (;;) {
+      const waited = await server.control('GET', `/wait?${query}`)
+      if (waited.status !== 404) return (await read(waited)) as unknown as Activation
+      await waited.body?.cancel()
+      // A namespace that is gone will have no record: its key is refused.
+      const answer = await send('GET', name, `/activations/${id}`)
+      if (answer.status !== 404) return (await read(answer)) as unknown as Activation
+      await answer.body?.cancel()
+    }
+  }
+
   async function wait(options: Parameters<OpenWhiskNamespace['waitForActivation']>[0]): Promise<Activation> {
     const query = new URLSearchParams({ namespace: name })
     for (const [key, value] of Object.entries(options)) if (value !== undefined) query.set(key, String(value))
     return (await read(await server.control('GET', `/wait?${query}`))) as unknown as Activation
   }
 }
-
-/** The longest time limit an action can have, twice (init and run), and some time to end. */
-const LONGEST_ACTION_MS = 10 * 60_000
