@@ -1,5 +1,6 @@
 // The routes of a server and what is behind them: engine, REST API, web actions, gateway, alarms, catalog, control.
 
+import { setMaxListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Hono } from 'hono'
 import { createApi } from './api/app.ts'
@@ -70,6 +71,8 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   const waits = withRealTimers(clock)
   const fires = isVirtual(clock) ? new Map<string, Promise<unknown>>() : undefined
   const metrics = createMetrics()
+  const stopped = new AbortController()
+  setMaxListeners(0, stopped.signal)
   const root = new Hono<Env>({ getPath: routedPath })
   const request = inProcess((asked: Request) => root.fetch(asked), url)
 
@@ -126,7 +129,9 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
   root.route('/api/v1/web', webRoutes(webDeps, dispatch))
   root.route(
     '/_control/v1',
-    controlRoutes(controlOf(dependencies, { invoker, throttler, userMetrics, system, request })),
+    controlRoutes(
+      controlOf(dependencies, { invoker, throttler, userMetrics, system, request, stopped: stopped.signal }),
+    ),
   )
   root.route('/_hooks', hookRoutes(system.feeds))
   root.route('/', infoRoutes({ limits, manifest, metrics, info }))
@@ -150,7 +155,11 @@ export function createApplication(dependencies: ApplicationDependencies): Applic
     },
     async close() {
       system.close()
-      return invoker.close()
+      try {
+        return await invoker.close()
+      } finally {
+        stopped.abort()
+      }
     },
   }
 }
@@ -235,11 +244,12 @@ interface ControlParts {
   userMetrics: EventBus<UserMetric>
   system: SystemActions
   request: ControlDependencies['request']
+  stopped: AbortSignal
 }
 
 function controlOf(
   { store, clock, events, token, factories, driver, url, gatewayUrl }: ApplicationDependencies,
-  { invoker, throttler, userMetrics, system, request }: ControlParts,
+  { invoker, throttler, userMetrics, system, request, stopped }: ControlParts,
 ): ControlDependencies {
   return {
     token,
@@ -266,6 +276,7 @@ function controlOf(
       await system.reload(namespace)
     },
     request,
+    stopped,
     settled: ids => invoker.settled(ids),
   }
 }

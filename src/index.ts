@@ -7,6 +7,7 @@ import { advance } from './connect.ts'
 import { ExitError, WhiskError } from './errors.ts'
 import type { EventBus, WhiskEvent } from './events.ts'
 import { createLogger, silentLogger } from './log.ts'
+import { messages } from './messages.ts'
 import { namespaceOf } from './namespace.ts'
 import { type EventFilter, type OpenWhisk, OpenWhiskError, type OpenWhiskOptions } from './public.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -51,6 +52,7 @@ function toOpenWhisk(server: RunningServer, closed: () => void): OpenWhisk {
     driver: server.driver.name,
     token: server.token,
     async namespace(name) {
+      if (stopped) throw new OpenWhiskError('FAILED', messages.control.stopped)
       const account = server.accounts.find(({ namespace }) => namespace === name)
       if (account) return namespaceOf(server, account.namespace, account.auth)
       try {

@@ -201,6 +201,7 @@ export const messages = {
     noCheckpoint: (name: string, namespace: string) => `There is no checkpoint '${name}' of namespace '${namespace}'.`,
     noCheckpointAtAll: (name: string) => `No namespace has a checkpoint '${name}'.`,
     waitForWhat: "Say what to wait for: 'action', 'trigger' or 'activationId'.",
+    stopped: 'The server has stopped.',
     waitedInVain: (ms: number) => `No such activation within ${ms} milliseconds.`,
   },
 

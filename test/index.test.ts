@@ -50,6 +50,15 @@ describe('startOpenWhisk', () => {
     await expect(fetch(`${ow.url}/ping`)).rejects.toThrow()
   })
 
+  it('ends what waits when it stops, and makes no namespace any more', async () => {
+    const ow = await start()
+    const waiting = ow.waitForActivation({ action: 'never' }).catch((error: unknown) => error)
+    await ow.stop()
+    expect(await waiting).toMatchObject({ name: 'OpenWhiskError', code: 'REQUEST', status: 503 })
+    await expect(ow.namespace()).rejects.toMatchObject({ name: 'OpenWhiskError', code: 'FAILED' })
+    await expect(ow.namespace('guest')).rejects.toMatchObject({ name: 'OpenWhiskError', code: 'FAILED' })
+  })
+
   it('stops at the end of its scope', async () => {
     let url = ''
     {

@@ -23,6 +23,8 @@ export interface ControlDependencies {
   restored(namespace: string, entityIds: readonly string[]): Promise<void>
   /** A request to the REST API with a key `uuid:key`, in process. */
   request(method: string, path: string, apikey: string, body?: JsonObject): Promise<{ status: number; body: unknown }>
+  /** Aborts when nothing that is waited for can come any more, as the server has stopped. */
+  stopped: AbortSignal
   /** Settles when none of these activations has its record or logs on the way. */
   settled(activationIds: readonly string[]): Promise<void> | undefined
 }

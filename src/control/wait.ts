@@ -43,11 +43,13 @@ function decode(c: Context<Env>, now: number): Wanted & { timeoutMs: number } {
 
 /**
  * `GET wait?action=|trigger=|activationId=&namespace=&since=&timeout=`: the first record that started at or after
- * `since` (epoch ms, default now), complete with its logs. Fails with `notFound` when `timeout` (ms) has passed.
+ * `since` (epoch ms, default now), complete with its logs. Fails with `notFound` when `timeout` (ms) has passed, with
+ * `unavailable` when the server stops before.
  */
 export async function waitForActivation(deps: ControlDependencies, c: Context<Env>): Promise<Response> {
   const wanted = decode(c, deps.clock.now())
   const record = await firstMatch(deps, wanted, wanted.timeoutMs, c.req.raw.signal)
+  if (!record && deps.stopped.aborted) throw new WhiskError('unavailable', messages.control.stopped)
   if (!record) throw new WhiskError('notFound', messages.control.waitedInVain(wanted.timeoutMs))
   await deps.settled([record.activationId])
   await deps.store.readable()
@@ -68,13 +70,14 @@ function firstMatch(
   deps: ControlDependencies,
   wanted: Wanted,
   timeoutMs: number,
-  signal: AbortSignal,
+  gone: AbortSignal,
 ): Promise<WhiskActivation | undefined> {
+  const signals = [gone, deps.stopped]
   return new Promise((resolve, reject) => {
     const finish = (record?: WhiskActivation) => {
       unsubscribe()
       clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
+      for (const signal of signals) signal.removeEventListener('abort', onAbort)
       resolve(record)
     }
     const onAbort = () => finish()
@@ -92,7 +95,8 @@ function firstMatch(
     })
     // Real time: a client waits in real time, whatever the server's clock says.
     const timer = setTimeout(finish, timeoutMs)
-    signal.addEventListener('abort', onAbort)
+    for (const signal of signals) signal.addEventListener('abort', onAbort)
     look()
+    if (deps.stopped.aborted) finish()
   })
 }

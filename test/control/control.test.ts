@@ -21,6 +21,7 @@ let events: EventBus
 let userMetrics: EventBus<UserMetric>
 let app: Hono<Env>
 let calls: unknown[]
+let stopped: AbortController
 
 beforeEach(() => {
   clock = createVirtualClock()
@@ -29,6 +30,7 @@ beforeEach(() => {
   events = new EventBus()
   userMetrics = new EventBus()
   calls = []
+  stopped = new AbortController()
   const dependencies: ControlDependencies = {
     token: TOKEN,
     store,
@@ -46,6 +48,7 @@ beforeEach(() => {
       calls.push([method, path, apikey, body])
       return path.endsWith('/quiet') ? { status: 204, body: '' } : { status: 202, body: { activationId: 'x' } }
     },
+    stopped: stopped.signal,
     settled: () => undefined,
   }
   app = new Hono<Env>()
@@ -285,6 +288,14 @@ describe('wait', () => {
     expect((await call('GET', '/wait?action=never&timeout=20')).status).toBe(404)
     expect((await call('GET', '/wait')).status).toBe(400)
     expect((await call('GET', '/wait?action=a&since=x')).status).toBe(400)
+    expect(events.active).toBe(false)
+  })
+
+  it('answers 503 when the server stops, and ever after', async () => {
+    const answer = call('GET', '/wait?action=never')
+    setImmediate(() => stopped.abort())
+    expect((await answer).status).toBe(503)
+    expect((await call('GET', '/wait?action=never')).status).toBe(503)
     expect(events.active).toBe(false)
   })
 })
