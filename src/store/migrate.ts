@@ -12,25 +12,26 @@ export const MIGRATIONS: readonly string[] = [init, queueStarted]
 const APPLICATION_ID = 0x4f57534b
 
 /**
- * Brings the schema up to date. Fails with ExitError 3 when the file is of a newer version or is not ours; with the
- * driver's error when it cannot be read.
+ * Fails with ExitError 3 when the file is of a newer version or is not ours, with the driver's error when it cannot be
+ * read. Changes nothing: to be called before anything else is done to the file.
  */
-export function migrate(db: Database.Database, path: string, migrations = MIGRATIONS): void {
-  const version = Number(db.pragma('user_version', { simple: true }))
-  if (version > migrations.length) {
+export function checkSchema(db: Database.Database, path: string): void {
+  const empty = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+  if (!empty && !isOurs(db)) throw new ExitError(3, `${path} is a database of another program.`)
+  const version = versionOf(db)
+  if (version > MIGRATIONS.length) {
     throw new ExitError(
       3,
-      `${path} has schema version ${version}; this openwhisk-standalone knows versions up to ${migrations.length}. ` +
+      `${path} has schema version ${version}; this openwhisk-standalone knows versions up to ${MIGRATIONS.length}. ` +
         'Use a newer one, or another data directory.',
     )
   }
-  if (Number(db.pragma('application_id', { simple: true })) !== APPLICATION_ID) {
-    const { tables } = db.prepare<[], { tables: number }>('SELECT count(*) AS tables FROM sqlite_schema').get() ?? {
-      tables: 0,
-    }
-    if (tables > 0) throw new ExitError(3, `${path} is a database of another program.`)
-    db.pragma(`application_id = ${APPLICATION_ID}`)
-  }
+}
+
+/** Brings the schema of a checked file up to date. */
+export function migrate(db: Database.Database, migrations = MIGRATIONS): void {
+  if (!isOurs(db)) db.pragma(`application_id = ${APPLICATION_ID}`)
+  const version = versionOf(db)
   migrations.slice(version).forEach((sql, done) => {
     db.transaction(() => {
       db.exec(sql)
@@ -38,3 +39,6 @@ export function migrate(db: Database.Database, path: string, migrations = MIGRAT
     }).immediate()
   })
 }
+
+const versionOf = (db: Database.Database) => Number(db.pragma('user_version', { simple: true }))
+const isOurs = (db: Database.Database) => Number(db.pragma('application_id', { simple: true })) === APPLICATION_ID

@@ -12,7 +12,7 @@ import { documentStore } from './documents.ts'
 import { entityStore } from './entities.ts'
 import { createPrivate, privateFolder } from './files.ts'
 import { lockStore, storeHolder } from './lock.ts'
-import { migrate } from './migrate.ts'
+import { checkSchema, migrate } from './migrate.ts'
 import { queueStore } from './queue.ts'
 import { refusal } from './refusal.ts'
 import type { Store } from './store.ts'
@@ -39,8 +39,11 @@ export function openStore(options: StoreOptions): Store {
   try {
     if (lock) createPrivate(path)
     db = new Database(path, { timeout: 0 })
+    // Nobody else may open the file, so no shared memory is needed and no lock is taken or tested by each statement.
+    db.pragma('locking_mode = EXCLUSIVE')
+    checkSchema(db, path)
     configure(db, options.sync ?? 'normal')
-    migrate(db, path)
+    migrate(db)
     return compose(new Connection(db, options), options, () => lock?.release())
   } catch (error) {
     db?.close()
@@ -66,8 +69,6 @@ function prepare(path: string) {
 }
 
 function configure(db: Database.Database, sync: 'normal' | 'full'): void {
-  // Nobody else may open the file, so no shared memory is needed and no lock is taken or tested by each statement.
-  db.pragma('locking_mode = EXCLUSIVE')
   db.pragma('journal_mode = WAL')
   db.pragma(`synchronous = ${sync}`)
   db.pragma('temp_store = MEMORY')

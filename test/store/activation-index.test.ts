@@ -15,7 +15,7 @@ const SEGMENT_BITS = 3
 
 const makeStore = () => {
   const db = new Database(':memory:')
-  migrate(db, ':memory:')
+  migrate(db)
   const clock = fakeClock()
   const connection = new Connection(db, { clock, log: silentLogger })
   const open = () => activationStore(connection, { clock, queue: { remove() {} }, segmentBits: SEGMENT_BITS })

@@ -37,9 +37,9 @@ describe('migrate', () => {
   it.each(dumps)('brings the schema of %s to that of a new store', dump => {
     const old = new Database(':memory:')
     old.exec(readFileSync(new URL(dump, schemas), 'utf8'))
-    migrate(old, ':memory:')
+    migrate(old)
     const fresh = new Database(':memory:')
-    migrate(fresh, ':memory:')
+    migrate(fresh)
     expect(shape(old)).toEqual(shape(fresh))
     expect(old.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length)
   })
@@ -73,17 +73,17 @@ describe('migrate', () => {
 
   it('applies what is missing, in order, once', () => {
     const db = new Database(':memory:')
-    migrate(db, ':memory:')
+    migrate(db)
     const more = [...MIGRATIONS, 'CREATE TABLE later (v)', "INSERT INTO later VALUES ('x')"]
-    migrate(db, ':memory:', more)
-    migrate(db, ':memory:', more)
+    migrate(db, more)
+    migrate(db, more)
     expect(db.prepare('SELECT v FROM later').pluck().all()).toEqual(['x'])
   })
 
   it('leaves the last good version when a migration fails', () => {
     const db = new Database(':memory:')
     const broken = [...MIGRATIONS, 'CREATE TABLE good (v)', 'CREATE TABLE half (v); CREATE TABLE half (v)']
-    expect(() => migrate(db, ':memory:', broken)).toThrow(/already exists/)
+    expect(() => migrate(db, broken)).toThrow(/already exists/)
     expect(db.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length + 1)
     expect(db.prepare("SELECT name FROM sqlite_schema WHERE name IN ('good', 'half')").pluck().all()).toEqual(['good'])
   })

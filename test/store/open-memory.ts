@@ -19,7 +19,7 @@ export const memoryStore = (clock: FakeClock = fakeClock()) => ({
 /** The parts that feeds use; while `disk.full`, writes are taken and their commit fails. */
 export function storeOnDisk() {
   const db = new Database(':memory:')
-  migrate(db, ':memory:')
+  migrate(db)
   const connection = new Connection(db, { clock: fakeClock(), log: silentLogger })
   const disk = { full: false }
   connection.onCommit(() => {

@@ -137,11 +137,14 @@ describe('openStore', () => {
   it('refuses a newer schema', () => {
     open().close()
     const db = new Database(path)
+    db.pragma('journal_mode = DELETE')
     db.pragma('user_version = 99')
     db.close()
+    const before = readFileSync(path)
     const error = refusal()
     expect(error.exitCode).toBe(3)
     expect(error.message).toMatch(/schema version 99; .*Use a newer one/)
+    expect(readFileSync(path).equals(before)).toBe(true)
     expect(storeHolder(path)).toBeUndefined()
   })
 
@@ -149,8 +152,11 @@ describe('openStore', () => {
     mkdirSync(join(folder, 'data'))
     const db = new Database(path)
     db.exec('CREATE TABLE theirs (a)')
+    db.pragma('user_version = 99')
     db.close()
+    const before = readFileSync(path)
     expect(refusal()).toMatchObject({ exitCode: 3, message: `${path} is a database of another program.` })
+    expect(readFileSync(path).equals(before)).toBe(true)
   })
 
   it('refuses a file that is no database', () => {

@@ -41,7 +41,7 @@ describe('the queue mirror', () => {
 
   it('keeps what had started although the store could not write when it was to be told', async () => {
     const db = new Database(':memory:')
-    migrate(db, ':memory:')
+    migrate(db)
     const connection = new Connection(db, { clock: fakeClock(), log: silentLogger })
     const queue = queueStore(connection)
     const { activationId } = aQueued()
