@@ -194,6 +194,7 @@ export const messages = {
     notText: (name: string) => `'${name}' must be a non-empty string.`,
     notNumber: (name: string) => `'${name}' must be a whole number of milliseconds.`,
     advanceBy: "'by' must be the number of milliseconds to move on, zero or more.",
+    advanceTooFar: "'by' must not move the clock beyond the year 9999.",
     realClock: 'The clock can only be moved when the server was started with --clock virtual.',
     badNamespace: (name: string) => `'${name}' is not a legal name of a namespace.`,
     namespaceExists: (name: string) => `Namespace '${name}' exists already.`,

@@ -38,6 +38,9 @@ const optionalText = (value: unknown, name: string): string | undefined => {
   return value
 }
 
+/** The end of the year 9999: beyond, dates have more digits, and soon activation ids would. */
+const LAST_MS = Date.UTC(10_000, 0) - 1
+
 /** Below `/_control/v1`; no CORS headers, so no web page can read an answer. */
 export function controlRoutes(deps: ControlDependencies): Hono<Env> {
   const app = new Hono<Env>()
@@ -79,6 +82,7 @@ export function controlRoutes(deps: ControlDependencies): Hono<Env> {
       throw new WhiskError('badRequest', messages.control.advanceBy)
     }
     if (!isVirtual(deps.clock)) throw new WhiskError('conflict', messages.control.realClock)
+    if (deps.clock.now() + by > LAST_MS) throw new WhiskError('badRequest', messages.control.advanceTooFar)
     await deps.clock.advance(by)
     return c.json({ now: deps.clock.now() })
   })
