@@ -27,9 +27,9 @@ function command(program: Command, name: string, description: string): Command {
 
 export function register(program: Command): void {
   command(program, 'recycle', 'remove idle containers, so that the next run is cold')
-    .argument('[action]', '/namespace/[package/]name; all actions unless said')
+    .argument('[action]', 'name, or /namespace/[package/]name; all actions unless said')
     .action(async (action: string | undefined, options: Options) => {
-      const { removed } = await send(options, '/recycle', { action: action?.replace(/^\//, '') })
+      const { removed } = await send(options, '/recycle', { action })
       print(`${String(removed)} ${removed === 1 ? 'container' : 'containers'} removed`)
     })
   const clock = program.command('clock').description('move a virtual clock on')

@@ -38,6 +38,12 @@ const optionalText = (value: unknown, name: string): string | undefined => {
   return value
 }
 
+/** `/ns/[pkg/]name` without the slash; a bare name, or `_` for the namespace, is guest's. */
+function actionId(text: string): string {
+  const path = text.replace(/^\//, '')
+  return path.includes('/') ? path.replace(/^_\//, 'guest/') : `guest/${path}`
+}
+
 /** The end of the year 9999: beyond, dates have more digits, and soon activation ids would. */
 const LAST_MS = Date.UTC(10_000, 0) - 1
 
@@ -88,8 +94,8 @@ export function controlRoutes(deps: ControlDependencies): Hono<Env> {
   })
 
   app.post('/recycle', async c => {
-    const { action } = await readBody(c)
-    return c.json({ removed: await deps.recycle(optionalText(action, 'action')) })
+    const action = optionalText((await readBody(c)).action, 'action')
+    return c.json({ removed: await deps.recycle(action && actionId(action)) })
   })
 
   app.post('/admin', async c => {

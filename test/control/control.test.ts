@@ -90,9 +90,16 @@ describe('the control interface', () => {
     expect((await call('GET', '/nothing')).status).toBe(404)
   })
 
-  it('recycles the containers of one action', async () => {
-    expect((await call('POST', '/recycle', { action: 'guest/hello' })).body).toEqual({ removed: 3 })
-    expect(calls).toEqual([['recycle', 'guest/hello']])
+  it.each([
+    ['guest/hello', 'guest/hello'],
+    ['/other/pkg/hello', 'other/pkg/hello'],
+    ['hello', 'guest/hello'],
+    ['_/hello', 'guest/hello'],
+    ['/_/pkg/hello', 'guest/pkg/hello'],
+    [undefined, undefined],
+  ])('recycles the containers of %s', async (action, id) => {
+    expect((await call('POST', '/recycle', { action })).body).toEqual({ removed: 3 })
+    expect(calls).toEqual([['recycle', id]])
   })
 })
 
