@@ -269,7 +269,6 @@ function controlOf(
     async idle(namespace) {
       const uuid = store.subjects.identityByNamespace(namespace)?.namespace.uuid
       if (uuid !== undefined) await throttler.idle(uuid)
-      await invoker.settledNamespace(namespace)
     },
     async restored(namespace, entityIds) {
       invoker.entitiesChanged(entityIds)

@@ -1,4 +1,4 @@
-// `…/activations`: list, record, result, logs. Records on their way are waited for, not missed.
+// `…/activations`: list, record, result, logs. A record is there before its logs: what shows the record waits for them.
 
 import type { Context } from 'hono'
 import { activationRecord, activationResponse } from '../entity/activation.ts'
@@ -51,13 +51,14 @@ export async function listActivations(
   const since = query && instantParameter(query, 'since')
   const upto = query && instantParameter(query, 'upto')
   if (count && docs) throw new WhiskError('badRequest', messages.docsWithCount)
-  const pending = services.invoker.settledNamespace(namespace)
-  if (pending !== undefined) await pending
-  await services.store.readable()
   const { activations } = services.store
   const filter = { namespace, name, since, upto }
+  const page = () => activations.list({ ...filter, limit, skip })
+  // Only those that are shown: an activation whose logs take their time holds up nobody else's list.
+  if (!count && services.invoker.awaitsLogs) await services.invoker.settled(page().map(record => record.activationId))
+  await services.store.readable()
   if (count) return json(c, countText('activations', activations.count(filter), skip))
-  if (docs) return json(c, stringify(activations.list({ ...filter, limit, skip }).map(activationRecord)))
+  if (docs) return json(c, stringify(page().map(activationRecord)))
   // Stored as they are shown: two hundred records need not be read and printed again.
   return json(c, `[${activations.listSummaries({ ...filter, limit, skip }).join(',')}]`)
 }

@@ -25,6 +25,6 @@ export interface ControlDependencies {
   request(method: string, path: string, apikey: string, body?: JsonObject): Promise<{ status: number; body: unknown }>
   /** Aborts when nothing that is waited for can come any more, as the server has stopped. */
   stopped: AbortSignal
-  /** Settles when none of these activations has its record or logs on the way. */
+  /** Settles when none of these activations has its logs on the way. */
   settled(activationIds: readonly string[]): Promise<void> | undefined
 }

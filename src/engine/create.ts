@@ -171,7 +171,9 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     invoke: request => invocations.invoke(request),
     fire: request => fireTrigger(request, triggers),
     settled: ids => records.settled(ids),
-    settledNamespace: namespace => records.settledNamespace(namespace),
+    get awaitsLogs() {
+      return records.awaitsLogs
+    },
     recover,
     entitiesChanged(ids) {
       pool.retireChanged(new Set(ids), id => {

@@ -64,12 +64,13 @@ export interface Invoker {
   /** Fires a trigger; undefined when no rule is active (the caller answers 204). */
   fire(request: FireRequest): { activationId: ActivationId; accepted(): Promise<void> } | undefined
   /**
-   * Settles when none of these activations has its record or logs on the way, at most the reference's log wait later.
-   * Undefined when nothing is on its way: the common case, without a promise. Await it before reading records.
+   * Settles when none of these activations has its logs on the way, at most the reference's log wait later. Undefined
+   * when nothing is on its way: the common case, without a promise. Await it before showing records; they are there
+   * before their logs are.
    */
   settled(ids: readonly ActivationId[]): Promise<void> | undefined
-  /** The same for all of a namespace that have ended but are not complete. */
-  settledNamespace(namespace: string): Promise<void> | undefined
+  /** Whether any activation has its logs on the way. */
+  readonly awaitsLogs: boolean
   /** Reads the queue mirror and continues what a former server left; the second time it does nothing. */
   recover(): void
   /** Containers of these entities retire once their running activations ended. */

@@ -9,12 +9,6 @@ import type { Identity } from '../entity/identity.ts'
 import type { Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
-/** A record whose logs are awaited. */
-interface Pending {
-  readonly namespace: string
-  readonly settled: Promise<void>
-}
-
 export interface LogsPending {
   /** Settles when the record without its logs is durable. Rejects with WhiskError when it cannot be written yet. */
   readonly committed: Promise<void>
@@ -32,7 +26,8 @@ const RETRY_MS = 500
 export class Records {
   readonly #store: Pick<Store, 'activations' | 'queue' | 'committed' | 'stored' | 'healthy'>
   readonly #clock: Clock
-  readonly #pending = new Map<ActivationId, Pending>()
+  /** When the logs that are awaited are there. */
+  readonly #pending = new Map<ActivationId, Promise<void>>()
   /** Writes that failed, in their order. */
   readonly #unwritten = new Set<() => void>()
   #retry: Timer | undefined
@@ -56,7 +51,7 @@ export class Records {
     return this.#attempt(() => this.#put(record, identity))
   }
 
-  /** Stores a record without its logs; reads of it wait until they are there, as long as the reference would. */
+  /** Stores a record without its logs; `settled` waits until they are there, as long as the reference would. */
   putWithoutLogs(record: WhiskActivation, { identity, action, awaited }: LoggedRun): LogsPending {
     if (!isKept(identity)) return { committed: this.put(record, identity, awaited), complete() {} }
     const id = record.activationId
@@ -67,7 +62,7 @@ export class Records {
     const settled = new Promise<void>(resolve => {
       settle = resolve
     })
-    this.#pending.set(id, { namespace: record.namespace, settled })
+    this.#pending.set(id, settled)
     const release = () => {
       this.#pending.delete(id)
       settle()
@@ -95,23 +90,17 @@ export class Records {
     while (!this.#store.healthy) await new Promise<void>(resolve => this.#clock.setTimeout(resolve, RETRY_MS))
   }
 
+  /** Whether any logs are awaited. */
+  get awaitsLogs(): boolean {
+    return this.#pending.size > 0
+  }
+
   /** Settles when the logs of all of these are there; undefined when none is awaited. */
   settled(ids: readonly ActivationId[]): Promise<void> | undefined {
     if (this.#pending.size === 0) return undefined
-    const waits: Promise<void>[] = []
-    for (const id of ids) {
-      const pending = this.#pending.get(id)
-      if (pending !== undefined) waits.push(pending.settled)
-    }
-    return all(waits)
-  }
-
-  /** The same for every record of a namespace. */
-  settledNamespace(namespace: string): Promise<void> | undefined {
-    if (this.#pending.size === 0) return undefined
-    const waits: Promise<void>[] = []
-    for (const pending of this.#pending.values()) if (pending.namespace === namespace) waits.push(pending.settled)
-    return all(waits)
+    const waits = ids.flatMap(id => this.#pending.get(id) ?? [])
+    if (waits.length === 0) return undefined
+    return Promise.all(waits).then(() => undefined)
   }
 
   #put(record: WhiskActivation, identity: Identity): void {
@@ -161,8 +150,4 @@ function attempt(write: () => void, committed: () => Promise<void>): Promise<voi
 /** Namespaces may have their activations forgotten. */
 function isKept({ limits }: Identity): boolean {
   return limits.storeActivations !== false
-}
-
-function all(waits: readonly Promise<void>[]): Promise<void> | undefined {
-  return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
 }

@@ -148,25 +148,40 @@ describe('activations', () => {
   )
 })
 
-describe('records on their way', () => {
+describe('logs on their way', () => {
   beforeEach(() => {
     api = openApi()
+    api.store.activations.put(anActivation({ activationId: id('1'), logs: [] }), { logsPending: true })
   })
 
-  it('are waited for, by one id and by a list', async () => {
-    for (const path of [`activations/${id('1')}`, 'activations?limit=1']) {
-      let settle = () => {}
-      api.invoker.settling = new Promise(resolve => {
-        settle = resolve
-      })
-      const reading = api.call('GET', `${NS}/_/${path}`)
-      await new Promise(resolve => setImmediate(resolve))
-      api.store.activations.put(anActivation({ activationId: id('1') }))
-      settle()
-      expect((await reading).text).toContain(id('1'))
-    }
-    expect(api.invoker.asked).toEqual([id('1'), 'guest'])
+  it.each([
+    `activations/${id('1')}`,
+    `activations/${id('1')}/logs`,
+    `activations/${id('1')}/result`,
+    'activations',
+    'activations?docs=true&name=hello',
+  ])('are waited for by %s', async path => {
+    let settle = () => {}
+    api.invoker.settling = new Promise(resolve => {
+      settle = resolve
+    })
+    const reading = api.call('GET', `${NS}/_/${path}`)
+    await new Promise(resolve => setImmediate(resolve))
+    api.store.activations.setLogs(id('1'), ['late'])
+    settle()
+    const { text } = await reading
+    if (/docs|logs/.test(path)) expect(text).toContain('late')
+    expect(api.invoker.asked).toEqual([id('1')])
   })
+
+  it.each(['activations?count=true', 'activations?name=other', 'activations?docs=true&skip=1'])(
+    'do not hold up %s',
+    async path => {
+      api.invoker.settling = new Promise(() => {})
+      expect((await api.call('GET', `${NS}/_/${path}`)).status).toBe(200)
+      expect(api.invoker.asked).toEqual([])
+    },
+  )
 })
 
 describe('limits', () => {

@@ -274,8 +274,8 @@ describe('logs that come late', () => {
     const record = await test.run('guest/hello')
     const settled = test.engine.settled([record.activationId])
     expect(settled).toBeInstanceOf(Promise)
-    expect(test.engine.settledNamespace('guest')).toBeInstanceOf(Promise)
-    expect(test.engine.settledNamespace('other')).toBeUndefined()
+    expect(test.store.activations.listSummaries({ namespace: 'guest' })).toHaveLength(2)
+    expect(test.store.activations.get('guest', record.activationId)?.response).toEqual(record.response)
     expect(test.engine.settled(['f'.repeat(32)])).toBeUndefined()
     logs.open()
     await settled

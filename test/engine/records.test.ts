@@ -90,6 +90,22 @@ describe.each(['writing', 'committing'] as const)('a record, while %s fails,', a
   })
 })
 
+describe('a record whose logs are on their way', () => {
+  it('is there without them, and holds up nobody but those who wait for it', async () => {
+    const { clock, records, record, read } = setUp()
+    expect(records.awaitsLogs).toBe(false)
+    const pending = records.putWithoutLogs(record, run)
+    expect(read()).toEqual(record)
+    expect(records.awaitsLogs).toBe(true)
+    expect(records.settled(['f'.repeat(32)])).toBeUndefined()
+    const settled = records.settled([record.activationId])
+    pending.complete(['late'])
+    await settled
+    expect(read()?.logs).toEqual(['late'])
+    expect([records.awaitsLogs, clock.pending]).toEqual([false, 0])
+  })
+})
+
 describe('a record that nobody waits for', () => {
   it('is committed with the next one that somebody waits for', async () => {
     const store = openStore({ path: ':memory:', clock: fakeClock(), log: silentLogger })

@@ -16,7 +16,7 @@ export interface FakeInvoker extends Invoker {
   hold: Promise<void> | undefined
   /** What `startKind` says. */
   startKind: StartDemand
-  /** While set, `settled` and `settledNamespace` wait for it; the ids they were asked for are in `asked`. */
+  /** While set, `settled` waits for it; the ids it was asked for are in `asked`. */
   settling: Promise<void> | undefined
   readonly asked: string[]
 }
@@ -81,12 +81,11 @@ export function fakeInvoker(store: Pick<Store, 'activations'>, clock: Pick<Clock
 
     settled(asked) {
       invoker.asked.push(...asked)
-      return invoker.settling
+      return asked.length === 0 ? undefined : invoker.settling
     },
 
-    settledNamespace(namespace) {
-      invoker.asked.push(namespace)
-      return invoker.settling
+    get awaitsLogs() {
+      return invoker.settling !== undefined
     },
 
     recover() {},
