@@ -78,7 +78,7 @@ function compose(connection: Connection, options: StoreOptions, released: () => 
   const undo = createUndo(connection)
   const entities = entityStore(connection, undo)
   const documents = documentStore(connection, undo)
-  const queue = queueStore(connection)
+  const queue = queueStore(connection, options.log)
   const activations = activationStore(connection, { clock: options.clock, queue })
   const subjects = subjectStore(connection)
   return {

@@ -1,6 +1,7 @@
 // The mirror of the in-memory queue.
 
 import { isJsonObject, type JsonObject, parseStored, stringifyUnsorted } from '../entity/json.ts'
+import type { Logger } from '../log.ts'
 import type { Connection } from './connection.ts'
 import type { QueuedActivation, QueueStore } from './store.ts'
 
@@ -11,6 +12,7 @@ export interface Queue extends QueueStore {
 
 interface Row {
   seq: number
+  id: string
   entry: string
   started: 0 | 1
 }
@@ -34,12 +36,12 @@ const statements = ({ db }: Connection) => ({
   start: db.prepare<{ seq: number }>('INSERT INTO queue_started VALUES (:seq)'),
   remove: db.prepare<{ seq: number }>('DELETE FROM queue WHERE seq = :seq'),
   unstart: db.prepare<{ seq: number }>('DELETE FROM queue_started WHERE seq = :seq'),
-  all: db.prepare<[], Row>(`SELECT seq, entry, ${STARTED} FROM queue q ORDER BY seq`),
+  all: db.prepare<[], Row>(`SELECT seq, id, entry, ${STARTED} FROM queue q ORDER BY seq`),
   places: db.prepare<[], { seq: number; id: string; started: 0 | 1 }>(`SELECT seq, id, ${STARTED} FROM queue q`),
   ofNamespace: db.prepare<{ namespace: string }, { id: string }>('SELECT id FROM queue WHERE namespace = :namespace'),
 })
 
-export function queueStore(connection: Connection): Queue {
+export function queueStore(connection: Connection, log: Logger): Queue {
   const sql = statements(connection)
   /** By id; spares the table an index. */
   let places: Map<string, Place> | undefined
@@ -117,7 +119,14 @@ export function queueStore(connection: Connection): Queue {
     has: id => loaded().has(id),
     all() {
       written()
-      return sql.all.all().map(toEntry)
+      return sql.all.all().flatMap(row => {
+        try {
+          return toEntry(row)
+        } catch (error) {
+          log.error(`the accepted activation ${row.id} cannot be read and stays where it is`, { error })
+          return []
+        }
+      })
     },
     drop(namespace) {
       written()

@@ -87,7 +87,7 @@ export interface QueueStore {
   started(id: ActivationId): void
   remove(id: ActivationId): void
   has(id: ActivationId): boolean
-  /** In the order of acceptance. */
+  /** In the order of acceptance; what cannot be read is left out, and told the log. */
   all(): QueuedActivation[]
 }
 

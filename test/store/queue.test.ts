@@ -43,7 +43,7 @@ describe('the queue mirror', () => {
     const db = new Database(':memory:')
     migrate(db)
     const connection = new Connection(db, { clock: fakeClock(), log: silentLogger })
-    const queue = queueStore(connection)
+    const queue = queueStore(connection, silentLogger)
     const { activationId } = aQueued()
     queue.put(aQueued({ activationId }))
     await connection.committed()
@@ -100,6 +100,15 @@ describe('the queue mirror', () => {
     store.queue.remove(ended.activationId)
     expect(store.queue.has(ended.activationId)).toBe(false)
     expect(reopen().queue.all()).toEqual([kept])
+  })
+
+  it('gives the rest where an entry cannot be read', () => {
+    const { store, edit, reopen } = reopened()
+    const [torn, whole] = [aQueued(), aQueued()]
+    store.queue.put(torn)
+    store.queue.put(whole)
+    edit(db => db.prepare(`UPDATE queue SET entry = '{nope' WHERE id = ?`).run(torn.activationId))
+    expect(reopen().queue.all()).toEqual([whole])
   })
 
   it('replaces an entry that is put again', () => {
