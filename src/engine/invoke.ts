@@ -14,6 +14,7 @@ import type { ComponentRequest, StartedComponent } from './composite.ts'
 import type { Composites } from './composites.ts'
 import type { Runtimes } from './drivers.ts'
 import type { Invocation, InvokeRequest } from './invoker.ts'
+import { latestAction } from './latest.ts'
 import { MirrorEntry } from './mirror.ts'
 import type { Observer } from './observer.ts'
 import { applicationError, whiskError } from './outcome.ts'
@@ -172,16 +173,9 @@ export class Invocations {
 
   #update(run: Run): ActivationResponse | undefined {
     const { store, limits } = this.#services
-    let current: ReturnType<Store['entities']['get']>
-    try {
-      current = store.entities.get(profileOf(run.action).id)
-    } catch {
-      return whiskError(messages.actionFetchErrorWhileInvoking)
-    }
+    const current = latestAction(store, profileOf(run.action).id)
     if (current === run.action) return undefined
-    if (current === undefined) return applicationError(messages.actionRemovedWhileInvoking)
-    if (current.entityType !== 'action') return whiskError(messages.actionMismatchWhileInvoking)
-    if (!isExecutable(current)) return whiskError(messages.actionFetchErrorWhileInvoking)
+    if (!('exec' in current)) return current
     try {
       checkActionLimits(current.limits, namespaceLimits(limits, run.identity.limits))
     } catch (error) {

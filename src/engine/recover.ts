@@ -1,13 +1,14 @@
 // After a restart: what was accepted and had not started runs, what had started ends with a record that says so.
 
 import type { Clock } from '../clock.ts'
+import type { ActivationResponse } from '../entity/activation.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
 import type { QueuedActivation, Store } from '../store/store.ts'
 import { fallbackRecord } from './activation-record.ts'
+import { latestAction } from './latest.ts'
 import { decodeMessage, MirrorEntry, type MirrorMessage } from './mirror.ts'
-import { applicationError, whiskError } from './outcome.ts'
-import { isExecutable } from './profile.ts'
+import { whiskError } from './outcome.ts'
 import type { Records } from './records.ts'
 import { Run } from './run.ts'
 
@@ -20,72 +21,69 @@ export interface RecoveryServices {
   resubmit(run: Run): void
 }
 
-/** Reads the queue mirror and leaves nothing in it that is not on its way again. */
+/** Reads the queue mirror; afterwards each activation that can be read is on its way again, or has ended. */
 export function recoverQueue(services: RecoveryServices): { resumed: number; interrupted: number } {
+  const { store, log } = services
   let resumed = 0
   let interrupted = 0
-  for (const entry of services.store.queue.all()) {
-    const message = decodeMessage(entry)
-    const run = entry.state === 'queued' && message !== undefined ? rebuild(entry, message, services) : undefined
-    if (run !== undefined) {
-      services.resubmit(run)
-      resumed += 1
-    } else {
-      endInterrupted(entry, message, services)
-      interrupted += 1
+  for (const entry of store.queue.all()) {
+    try {
+      if (takeUp(entry, services)) resumed += 1
+      else interrupted += 1
+    } catch (error) {
+      log.error(`activation ${entry.activationId} could neither be taken up nor ended`, { error })
     }
   }
   if (resumed + interrupted > 0) {
-    services.log.info(`recovered ${resumed} queued activations; ${interrupted} had been interrupted`)
+    log.info(`recovered ${resumed} queued activations; ${interrupted} had been interrupted`)
   }
   return { resumed, interrupted }
 }
 
-/** Undefined when the action cannot run any more; that is then told by its record. */
-function rebuild(entry: QueuedActivation, message: MirrorMessage, services: RecoveryServices): Run | undefined {
-  const action = services.store.entities.get(message.action)
-  if (action?.entityType !== 'action' || !isExecutable(action) || message.value === undefined) return undefined
-  const run = new Run({
-    activationId: entry.activationId,
-    identity: entry.identity,
-    action,
-    binding: message.binding,
-    cause: message.cause,
-    value: message.value,
-    init: message.init ?? {},
-    transid: entry.transid,
-    startedAt: entry.acceptedAt,
-  })
-  run.mirror = MirrorEntry.recovered(services.store, {
-    activationId: entry.activationId,
-    identity: entry.identity,
-    transid: entry.transid,
-    version: action.version,
-    acceptedAt: entry.acceptedAt,
-    message,
-  })
-  return run
+/** True when it is on its way again; else it ends with a record that says why not. */
+function takeUp(entry: QueuedActivation, services: RecoveryServices): boolean {
+  const message = decodeMessage(entry)
+  if (entry.state === 'started' || message?.value === undefined) {
+    end(entry, message, message?.kind, whiskError(messages.activationInterrupted), services)
+    return false
+  }
+  const problem = resume(entry, message, services)
+  if (problem !== undefined) end(entry, message, undefined, problem, services)
+  return problem === undefined
 }
 
-function endInterrupted(
+/** Undefined when it is on its way again; else the response that tells why its action cannot run any more. */
+function resume(
+  entry: QueuedActivation,
+  message: MirrorMessage,
+  { store, log, resubmit }: RecoveryServices,
+): ActivationResponse | undefined {
+  const { activationId, identity, transid, acceptedAt } = entry
+  const { binding, cause, value = {}, init = {} } = message
+  try {
+    const action = latestAction(store, message.action)
+    if (!('exec' in action)) return action
+    const { version } = action
+    const run = new Run({ activationId, identity, action, binding, cause, value, init, transid, startedAt: acceptedAt })
+    run.mirror = MirrorEntry.recovered(store, { activationId, identity, transid, version, acceptedAt, message })
+    resubmit(run)
+    return undefined
+  } catch (error) {
+    log.error(`activation ${activationId} could not be taken up`, { error })
+    return whiskError(messages.actionMismatchWhileInvoking)
+  }
+}
+
+function end(
   entry: QueuedActivation,
   message: MirrorMessage | undefined,
-  { store, clock, records, log }: RecoveryServices,
+  kind: string | undefined,
+  response: ActivationResponse,
+  { clock, records, log }: RecoveryServices,
 ): void {
-  const path = message?.action ?? entry.entity
-  const gone = entry.state === 'queued' && store.entities.get(path) === undefined
-  const facts = {
-    activationId: entry.activationId,
-    identity: entry.identity,
-    cause: message?.cause,
-    path,
-    version: entry.version,
-    kind: gone ? undefined : message?.kind,
-  }
-  const response = gone
-    ? applicationError(messages.actionRemovedWhileInvoking)
-    : whiskError(messages.activationInterrupted)
-  records.put(fallbackRecord(facts, response, clock.now()), entry.identity).catch(error => {
-    log.error(`the end of activation ${entry.activationId} could not be recorded`, { error })
+  const { activationId, identity, version } = entry
+  const facts = { activationId, identity, cause: message?.cause, path: message?.action ?? entry.entity, version, kind }
+  records.put(fallbackRecord(facts, response, clock.now()), identity).catch(error => {
+    log.error(`the end of activation ${activationId} could not be recorded`, { error })
   })
 }

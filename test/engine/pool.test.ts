@@ -1,11 +1,19 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ContainerError } from '../../src/container/container.ts'
-import { anAction } from '../builders.ts'
+import { WhiskError } from '../../src/errors.ts'
+import { anAction, aPackage } from '../builders.ts'
 import { annotations, code, eventually, gate, testEngine } from './engine.ts'
 
 const COUNT =
   'let n = 0; function main(p) { if (p.throws) throw "bad"; if (p.error) return { error: ++n }; return { n: ++n } }'
 const HELLO = 'function main(p) { console.log("hi"); return p }'
+
+/** From now on reading any entity fails. */
+const unreadable = ({ store }: ReturnType<typeof testEngine>, error: Error) => {
+  vi.spyOn(store.entities, 'get').mockImplementation(() => {
+    throw error
+  })
+}
 
 describe('runs that share a container', () => {
   const limits = { concurrency: 3 }
@@ -134,6 +142,19 @@ describe('an action that changed', () => {
       3,
       'Action could not be fetched.',
     ],
+    [
+      'made a package',
+      test => test.put(aPackage({ name: 'hello' })),
+      3,
+      'Action version is not compatible and cannot be invoked.',
+    ],
+    [
+      'damaged',
+      test => unreadable(test, new WhiskError('internal', 'Resource is corrupted and cannot be read.')),
+      3,
+      'Action version is not compatible and cannot be invoked.',
+    ],
+    ['out of reach', test => unreadable(test, new Error('disk I/O error')), 3, 'Action could not be fetched.'],
   ])('while it waited ends with a record of its own when it was %s', async (_, change, statusCode, error) => {
     const test = testEngine({ userMemoryMb: 256 })
     const first = gate()

@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { QueuedActivation, Store } from '../../src/store/store.ts'
-import { anIdentity, aPackage } from '../builders.ts'
+import { anIdentity, aPackage, aQueued } from '../builders.ts'
 import { fakeClock } from '../fakes/clock.ts'
+import { reopened } from '../store/reopened.ts'
 import { annotations, code, eventually, sequence, testEngine } from './engine.ts'
 
 const ECHO = code('echo', 'function main(p) { return p }')
@@ -97,6 +98,56 @@ describe('after a crash', () => {
       statusCode: 1,
       result: { error: 'Action could not be found or may have been deleted.' },
     })
+  })
+
+  it('ends what has an action that cannot be read, and runs the rest', async () => {
+    const { store, edit, reopen } = reopened()
+    const crashed = testEngine({ store, userMemoryMb: 256 })
+    hang(crashed)
+    crashed.put(ECHO, ...['torn', 'hollow', 'changed'].map(name => ({ ...ECHO, name })))
+    crashed.invoke('guest/echo')
+    const all = ['torn', 'hollow', 'changed', 'echo'].map(name =>
+      crashed.invoke(`guest/${name}`, { name }, { blocking: false }),
+    )
+    await Promise.all(all.map(invocation => invocation.accepted()))
+    crashed.put(aPackage({ name: 'changed' }))
+    edit(db => {
+      db.exec(`UPDATE entities SET document = '{nope' WHERE id = 'guest/torn'`)
+      db.exec(`UPDATE entities SET document = '{"entityType":"action"}' WHERE id = 'guest/hollow'`)
+    })
+    const next = reopen()
+    testEngine({ store: next }).engine.start()
+    const records = await Promise.all(
+      all.map(({ activationId }) => eventually(() => next.activations.get('guest', activationId))),
+    )
+    const incompatible = {
+      statusCode: 3,
+      result: { error: 'Action version is not compatible and cannot be invoked.' },
+    }
+    expect(records.map(({ response }) => response)).toEqual([
+      incompatible,
+      incompatible,
+      incompatible,
+      { statusCode: 0, result: { name: 'echo' }, size: 15 },
+    ])
+    expect(records[0]?.annotations).toEqual([
+      { key: 'path', value: 'guest/torn' },
+      { key: 'kind', value: 'unknown' },
+    ])
+    await eventually(() => next.queue.all().length === 0)
+  })
+
+  it('passes over an entry that says nothing of whose it is', async () => {
+    const store = openStore({ path: ':memory:', clock: fakeClock(), log: silentLogger })
+    store.entities.put(ECHO)
+    const { identity: _, ...nobody } = aQueued({ state: 'started' })
+    const queued = aQueued({ entity: 'guest/echo', message: { action: 'guest/echo', kind: 'nodejs:20', value: {} } })
+    store.queue.put(queued)
+    vi.spyOn(store.queue, 'all').mockReturnValue([nobody as QueuedActivation, queued])
+    const test = testEngine({ store })
+    test.engine.start()
+    await eventually(() => store.activations.get('guest', queued.activationId))
+    expect(test.lines).toContain(`activation ${nobody.activationId} could neither be taken up nor ended`)
   })
 
   it('has nothing of a blocking invoke that nobody was told of', async () => {
