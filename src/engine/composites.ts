@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Entitlement } from '../entitlement/entitlement.ts'
 import type { ActivationId, WhiskActivation } from '../entity/activation.ts'
 import type { WhiskAction } from '../entity/whisk-entity.ts'
+import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -59,13 +60,13 @@ export class Composites {
       resolve: fqn => resolveAction(store, fqn),
       checkActivate: (identity, path, name) =>
         entitlement.check(identity, 'ACTIVATE', { collection: 'actions', namespace: path, entity: name }),
-      startAction: request => services.startAction(request),
+      startAction: request => services.startAction(this.#going(request)),
       startSequence: (request, budget) =>
-        this.#nested(request, composite =>
+        this.#nested(this.#going(request), composite =>
           runSequence(composite, componentsOf(request.action.action), request.payload, budget, this.#engine),
         ),
       startComposition: (request, budget) =>
-        this.#nested(request, composite =>
+        this.#nested(this.#going(request), composite =>
           runComposition(composite, request.action, request.payload, budget, this.#engine),
         ),
     }
@@ -114,6 +115,12 @@ export class Composites {
     const all = [...this.#inFlight.values()]
     for (const { composite, finish } of all) finish(this.#failed(composite, messages.activationInterrupted))
     return all.length
+  }
+
+  /** Fails with WhiskError `unavailable` where the one that asks has been ended: it starts nothing more. */
+  #going(request: ComponentRequest): ComponentRequest {
+    if (!this.#inFlight.has(request.cause)) throw new WhiskError('unavailable', messages.unavailable)
+    return request
   }
 
   #failed(composite: Composite, reason: string): WhiskActivation {

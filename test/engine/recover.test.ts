@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
+import { stringify } from '../../src/entity/json.ts'
 import { silentLogger } from '../../src/log.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { QueuedActivation, Store } from '../../src/store/store.ts'
 import { anIdentity, aPackage, aQueued } from '../builders.ts'
 import { fakeClock } from '../fakes/clock.ts'
 import { reopened } from '../store/reopened.ts'
-import { annotations, code, eventually, sequence, testEngine } from './engine.ts'
+import { annotations, code, conductor, eventually, sequence, testEngine } from './engine.ts'
 
 const ECHO = code('echo', 'function main(p) { return p }')
 const INTERRUPTED = 'The activation was interrupted because the server stopped.'
@@ -265,6 +266,35 @@ describe('stopping', () => {
     expect((await done).response.result).toEqual({ error: INTERRUPTED })
     expect(await closed).toMatchObject({ interrupted: 2 })
     expect(test.store.activations.list({ namespace: 'guest' })).toHaveLength(2)
+  })
+
+  it.each([
+    ['a composition', conductor('c', 'function main() { return { action: "/guest/echo" } }')],
+    ['a composition of compositions', conductor('c', 'function main() { return { action: "/guest/inner" } }')],
+    ['a sequence', sequence('c', '/guest/echo', '/guest/echo')],
+    ['a sequence of sequences', sequence('c', '/guest/s', '/guest/s')],
+  ])('starts nothing more of %s that it interrupted', async (_, action) => {
+    const test = testEngine({ stopTimeoutMs: 1_000 })
+    const inner = conductor('inner', 'function main() { return { action: "/guest/echo" } }')
+    test.put(ECHO, action, inner, sequence('s', '/guest/echo'))
+    const isEcho = (body: unknown) => (body as { action_name: string }).action_name === '/guest/echo'
+    const runs = () => test.factory.made.flatMap(container => container.runs)
+    test.factory.onRun = body => (isEcho(body) ? new Promise(() => {}) : undefined)
+    const { done } = test.invoke('guest/c')
+    await eventually(() => runs().some(isEcho))
+    const before = [test.factory.made.length, runs().length]
+    const closed = test.engine.close()
+    await test.clock.advance(1_000)
+    expect((await done).response.result).toEqual({ error: INTERRUPTED })
+    await closed
+    await test.clock.advance(1_000)
+    expect([test.factory.made.length, runs().length]).toEqual(before)
+    const records = test.store.activations.list({ namespace: 'guest' })
+    const failed = records.filter(({ response }) => response.statusCode !== 0)
+    expect(new Set(failed.map(({ response }) => stringify(response.result ?? null)))).toEqual(
+      new Set([stringify({ error: INTERRUPTED })]),
+    )
+    expect(test.engine.status().composites).toBe(0)
   })
 
   it('ends queued work with a record where nothing outlives the server', async () => {
