@@ -81,10 +81,11 @@ export class ContainerPool {
   readonly #slots = new Set<ContainerProxy>()
   readonly #buffer = new RunBuffer()
   readonly #running = new Set<Run>()
-  readonly #held = new Map<ContainerProxy, Held[]>()
+  readonly #held = new Map<ContainerProxy, readonly Held[]>()
   readonly #removals = new Set<Promise<void>>()
   readonly #stemCells: StemCellKeeper
   #made = 0
+  #closed = false
   #sweep: Timer | undefined
   #stirred = false
   #replacement: Timer | undefined
@@ -136,10 +137,11 @@ export class ContainerPool {
   }
 
   /**
-   * Takes a run; it is dispatched now or later. When `bounded`, fails with WhiskError `unavailable` where it would have
-   * to wait and the queue is full.
+   * Takes a run; it is dispatched now or later. Fails with WhiskError `unavailable` when the pool is closed, and when
+   * `bounded` where it would have to wait and the queue is full.
    */
   submit(run: Run, bounded: boolean): void {
+    if (this.#closed) throw new WhiskError('unavailable', messages.unavailable)
     if (this.#buffer.size === 0 && this.#place(run)) return
     if (bounded) this.checkRoom(run.bytes)
     this.#buffer.push(run)
@@ -170,12 +172,15 @@ export class ContainerPool {
     return count
   }
 
-  /** Stops keeping stem cells and takes those runs out of the buffer that `pick` names, in their order. */
+  /** Stops keeping stem cells and takes those out that `pick` names of the runs that wait, in their order. */
   takeQueued(pick: (run: Run) => boolean): Run[] {
     this.#stemCells.stop()
+    const held = [...this.#held].flatMap(([proxy, line]) => line.map(entry => ({ proxy, entry })))
+    const taken = held.filter(({ entry }) => pick(entry.run))
+    for (const { proxy, entry } of taken) this.#unhold(proxy, entry)
     const all = this.#buffer.drain()
     for (const run of all) if (!pick(run)) this.#buffer.push(run)
-    return all.filter(pick)
+    return [...taken.map(({ entry }) => entry.run), ...all.filter(pick)]
   }
 
   /** Settles when no run is in a container or waits for one. */
@@ -183,8 +188,12 @@ export class ContainerPool {
     return this.#quiet.wait()
   }
 
-  /** Removes all containers, used or not; settles when nothing is left of them. Returns how many there were. */
+  /**
+   * Removes all containers, used or not; settles when nothing is left of them. Returns how many there were. From now on
+   * no run gets one.
+   */
   async close(): Promise<number> {
+    this.#closed = true
     this.#stemCells.stop()
     this.#sweep?.cancel()
     this.#replacement?.cancel()
@@ -196,6 +205,7 @@ export class ContainerPool {
 
   /** Gives a run a container, if `schedule` finds one. False: it must wait. */
   #place(run: Run): boolean {
+    if (this.#closed) return false
     const decision = schedule(run, this.#slots, this.#options)
     switch (decision.type) {
       case 'wait':
@@ -271,34 +281,31 @@ export class ContainerPool {
       run,
       timer: withRealTimers(this.#services.clock).setTimeout(() => this.#letGo(proxy, held), LINGER_MS),
     }
-    const line = this.#held.get(proxy)
-    if (line === undefined) this.#held.set(proxy, [held])
-    else line.push(held)
+    this.#held.set(proxy, [...(this.#held.get(proxy) ?? []), held])
   }
 
   #letGo(proxy: ContainerProxy, held: Held): void {
-    const line = this.#held.get(proxy) ?? []
-    const at = line.indexOf(held)
-    if (at < 0) return
-    line.splice(at, 1)
-    proxy.held -= 1
+    this.#unhold(proxy, held)
     held.run.lingered = true
     this.#again(held.run)
   }
 
+  #unhold(proxy: ContainerProxy, held: Held): void {
+    held.timer.cancel()
+    proxy.held -= 1
+    const rest = this.#held.get(proxy)?.filter(other => other !== held) ?? []
+    if (rest.length > 0) this.#held.set(proxy, rest)
+    else this.#held.delete(proxy)
+  }
+
   /** Gives those who wait for this container what it has room for; sends them away when it goes. */
   #serveHeld(proxy: ContainerProxy): void {
-    const line = this.#held.get(proxy)
-    if (line === undefined) return
-    for (let held = line[0]; held !== undefined; held = line[0]) {
+    for (const held of this.#held.get(proxy) ?? []) {
       if (!proxy.retired && proxy.active >= held.run.action.limits.concurrency) return
-      held.timer.cancel()
-      line.shift()
-      proxy.held -= 1
+      this.#unhold(proxy, held)
       if (proxy.retired) this.#again(held.run)
       else this.#dispatch(proxy, held.run, 'warmed')
     }
-    this.#held.delete(proxy)
   }
 
   /** Places a run that had a place already: before those that wait. */

@@ -1,7 +1,14 @@
 import { describe, expect, it, vi } from 'vitest'
 import { ContainerError } from '../../src/container/container.ts'
+import { noMetrics } from '../../src/engine/engine-metrics.ts'
+import type { Observer } from '../../src/engine/observer.ts'
+import { ContainerPool } from '../../src/engine/pool.ts'
+import type { ExecutableAction } from '../../src/engine/profile.ts'
+import { Run } from '../../src/engine/run.ts'
 import { WhiskError } from '../../src/errors.ts'
-import { anAction, aPackage } from '../builders.ts'
+import { silentLogger } from '../../src/log.ts'
+import { anAction, anIdentity, aPackage } from '../builders.ts'
+import { fakeClock } from '../fakes/clock.ts'
 import { annotations, code, eventually, gate, testEngine } from './engine.ts'
 
 const COUNT =
@@ -66,6 +73,50 @@ describe('runs that share a container', () => {
     slow.open()
     expect((await waiting.done).response.statusCode).toBe(0)
     await eventually(() => factory.made[0]?.destroyed)
+  })
+})
+
+describe('a closed pool', () => {
+  it('gives no run a container, not even one that had another', async () => {
+    const clock = fakeClock()
+    const retried = gate()
+    const executed: Run[] = []
+    const services = {
+      clock,
+      log: silentLogger,
+      metrics: noMetrics,
+      observer: { container() {}, queued() {} } as unknown as Observer,
+      execute: (_: unknown, run: Run) => {
+        executed.push(run)
+        return retried.opened.then(() => (executed.length > 1 ? ('keep' as const) : ('retry' as const)))
+      },
+      createStemCell: () => Promise.reject(new Error('none here')),
+      refresh: () => true,
+      fail() {},
+      ended() {},
+    }
+    const pool = new ContainerPool(
+      { userMemoryMb: 1024, queueMemoryBytes: 2 ** 20, idleTimeoutMs: 60_000, alwaysCold: false, stemCells: [] },
+      services,
+    )
+    const aRun = () =>
+      new Run({
+        activationId: '1'.repeat(32),
+        identity: anIdentity(),
+        action: code('hello', HELLO) as ExecutableAction,
+        value: {},
+        init: {},
+        transid: 'tid',
+        startedAt: 0,
+      })
+    const run = aRun()
+    pool.submit(run, false)
+    expect(await pool.close()).toBe(1)
+    retried.open()
+    await clock.advance(1_000)
+    expect(run.retried).toBe(true)
+    expect(() => pool.submit(aRun(), false)).toThrow('The server is currently unavailable')
+    expect([executed.length, pool.slots.size]).toEqual([1, 0])
   })
 })
 

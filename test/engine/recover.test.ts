@@ -23,6 +23,15 @@ const hang = (test: ReturnType<typeof testEngine>) => {
   test.factory.onRun = () => new Promise(() => {})
 }
 
+/** Runs `guest/echo` once in a container whose logs are then awaited without end. */
+const collectingForEver = async (test: ReturnType<typeof testEngine>) => {
+  test.factory.onRun = (_, container) => {
+    container.logs = () => new Promise(() => {})
+    return undefined
+  }
+  await test.run('guest/echo')
+}
+
 describe('after a crash', () => {
   it('runs what was queued, in its order, and ends what had started', async () => {
     const crashed = testEngine({ userMemoryMb: 256 })
@@ -295,6 +304,47 @@ describe('stopping', () => {
       new Set([stringify({ error: INTERRUPTED })]),
     )
     expect(test.engine.status().composites).toBe(0)
+  })
+
+  it('leaves to the next server what waits for the logs of its predecessor', async () => {
+    const test = testEngine({ stopTimeoutMs: 50 })
+    test.put(ECHO)
+    await collectingForEver(test)
+    const queued = test.invoke('guest/echo', {}, { blocking: false })
+    const closed = test.engine.close()
+    await test.clock.advance(50)
+    expect(await closed).toEqual({ interrupted: 0, queued: 1, containers: 1 })
+    await test.clock.advance(1_000)
+    expect(test.factory.made).toHaveLength(1)
+    expect(test.store.queue.all()).toMatchObject([{ activationId: queued.activationId, state: 'queued' }])
+  })
+
+  it('refuses a caller that waits for such logs', async () => {
+    const test = testEngine({ stopTimeoutMs: 50 })
+    test.put(ECHO)
+    await collectingForEver(test)
+    const refused = expect(test.invoke('guest/echo').done).rejects.toThrow('The server is currently unavailable')
+    const closed = test.engine.close()
+    await test.clock.advance(50)
+    await refused
+    await closed
+    await test.clock.advance(1_000)
+    expect(test.factory.made).toHaveLength(1)
+  })
+
+  it('interrupts a component that waits for such logs', async () => {
+    const test = testEngine({ stopTimeoutMs: 50 })
+    test.put(ECHO, sequence('s', '/guest/echo'))
+    await collectingForEver(test)
+    const { done } = test.invoke('guest/s')
+    const closed = test.engine.close()
+    await test.clock.advance(50)
+    expect((await done).response.result).toEqual({ error: INTERRUPTED })
+    expect(await closed).toMatchObject({ interrupted: 2, queued: 0 })
+    await test.clock.advance(1_000)
+    expect(test.factory.made).toHaveLength(1)
+    // The one whose logs are awaited.
+    expect(test.throttler.inFlight(anIdentity().namespace.uuid)).toBe(1)
   })
 
   it('ends queued work with a record where nothing outlives the server', async () => {
