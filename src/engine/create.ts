@@ -110,7 +110,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     containerEnv: options.containerEnv ?? {},
     log,
   })
-  const responseLimits = responseLimitsOf(limits)
+  const limitsOf = namespaceLimitsOf(limits)
   const pool: ContainerPool = new ContainerPool(
     {
       userMemoryMb: options.userMemoryMb,
@@ -137,7 +137,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     log,
     records,
     observer,
-    responseLimits,
+    limitsOf,
     createContainer: (run: Parameters<typeof execute>[1], proxy: Parameters<typeof execute>[0]) =>
       drivers.create(proxy, run.action, run.namespace, run.transid),
     imageOf: (run: Parameters<typeof execute>[1]) => drivers.imageOf(run.action),
@@ -149,7 +149,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     clock,
     records,
     observer,
-    responseLimits,
+    limitsOf,
     ended: run => invocations.ended(run),
   })
   const composites = new Composites({
@@ -157,7 +157,14 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
     maxLength: limits.sequenceMaxLength,
     startAction: request => invocations.startComponent(request),
   })
-  const invocations: Invocations = new Invocations({ ...shared, runtimes: manifest, pool, systemActions, composites })
+  const invocations: Invocations = new Invocations({
+    ...shared,
+    limitsOf,
+    runtimes: manifest,
+    pool,
+    systemActions,
+    composites,
+  })
   const triggers = { ...shared, invoke: invocations.invoke.bind(invocations) }
   let recovered = false
   /** Once: what it takes up is in the queue mirror still. */
@@ -197,14 +204,13 @@ function childTransid(): string {
   return randomUUID().replaceAll('-', '')
 }
 
-/** How much of a response a namespace may have; worked out once for each set of limits. */
-function responseLimitsOf(system: SystemLimits) {
-  const known = new WeakMap<UserLimits, { maxResponseBytes: number; truncationBytes: number }>()
-  return ({ limits }: Identity) => {
+/** What a namespace may have; worked out once for each set of limits. */
+function namespaceLimitsOf(system: SystemLimits) {
+  const known = new WeakMap<UserLimits, SystemLimits>()
+  return ({ limits }: Identity): SystemLimits => {
     const found = known.get(limits)
     if (found !== undefined) return found
-    const { maxPayload, truncation } = namespaceLimits(system, limits)
-    const made = { maxResponseBytes: maxPayload, truncationBytes: truncation }
+    const made = namespaceLimits(system, limits)
     known.set(limits, made)
     return made
   }

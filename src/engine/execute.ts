@@ -6,6 +6,7 @@ import type { CallOptions, CollectedLogs, Container, RuntimeAnswer } from '../co
 import { ContainerError } from '../container/container.ts'
 import type { ActivationResponse, WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
+import type { SystemLimits } from '../entity/limits.ts'
 import { WhiskError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { messages } from '../messages.ts'
@@ -34,7 +35,7 @@ export interface ExecutionServices {
   /** Whether its runtime writes sentinels into its logs. */
   sentinelled(run: Run): boolean
   /** How much of a response this namespace may have. */
-  responseLimits(identity: Identity): Pick<CallOptions, 'maxResponseBytes' | 'truncationBytes'>
+  limitsOf(identity: Identity): Pick<SystemLimits, 'maxPayload' | 'truncation'>
 }
 
 const MEGABYTE = 1024 * 1024
@@ -84,8 +85,13 @@ class Execution {
     this.#run = run
     this.#services = services
     const { timeout, logs } = run.action.limits
-    const { maxResponseBytes, truncationBytes } = services.responseLimits(run.identity)
-    this.#call = { timeoutMs: timeout, maxResponseBytes, truncationBytes, logLimitBytes: logs * MEGABYTE }
+    const { maxPayload, truncation } = services.limitsOf(run.identity)
+    this.#call = {
+      timeoutMs: timeout,
+      maxResponseBytes: maxPayload,
+      truncationBytes: truncation,
+      logLimitBytes: logs * MEGABYTE,
+    }
   }
 
   async carryOut(idle: boolean): Promise<Disposal> {

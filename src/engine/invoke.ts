@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts'
 import type { Entitlement } from '../entitlement/entitlement.ts'
 import type { Throttler } from '../entitlement/throttler.ts'
 import type { ActivationId, ActivationResponse, WhiskActivation } from '../entity/activation.ts'
-import { checkActionLimits, namespaceLimits, type SystemLimits } from '../entity/limits.ts'
+import type { Identity } from '../entity/identity.ts'
+import { checkActionLimits, type SystemLimits } from '../entity/limits.ts'
 import { WhiskError } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { Store } from '../store/store.ts'
@@ -19,7 +20,7 @@ import { MirrorEntry } from './mirror.ts'
 import type { Observer } from './observer.ts'
 import { applicationError, whiskError } from './outcome.ts'
 import type { ContainerPool } from './pool.ts'
-import { isExecutable, profileOf } from './profile.ts'
+import { type ExecutableAction, isExecutable, profileOf } from './profile.ts'
 import type { Records } from './records.ts'
 import { Run, settle } from './run.ts'
 import type { SystemActions } from './system-actions.ts'
@@ -29,13 +30,14 @@ export interface InvocationServices {
   readonly entitlement: Entitlement
   readonly throttler: Throttler
   readonly runtimes: Runtimes
-  readonly limits: SystemLimits
   readonly clock: Clock
   readonly records: Records
   readonly observer: Observer
   readonly pool: ContainerPool
   readonly systemActions: SystemActions
   readonly composites: Composites
+  /** What a namespace may have. */
+  limitsOf(identity: Identity): SystemLimits
   activationId(): ActivationId
   /** A transaction id for a component: 32 characters. */
   transid(): string
@@ -71,9 +73,13 @@ export class Invocations {
       start: request.start,
       awaited: request.blocking || request.watched === true,
     })
-    if (!request.blocking) run.mirror = this.#mirrorOf(run)
-    this.#submit(run, true)
-    run.mirror?.queued()
+    const excess = this.#excess(run.action, run.identity)
+    if (excess !== undefined) this.fail(run, excess, 'fallback')
+    else {
+      if (!request.blocking) run.mirror = this.#mirrorOf(run)
+      this.#submit(run, true)
+      run.mirror?.queued()
+    }
     return {
       activationId: run.activationId,
       done: run.done,
@@ -172,18 +178,24 @@ export class Invocations {
   }
 
   #update(run: Run): ActivationResponse | undefined {
-    const { store, limits } = this.#services
-    const current = latestAction(store, profileOf(run.action).id)
-    if (current === run.action) return undefined
+    const current = latestAction(this.#services.store, profileOf(run.action).id)
     if (!('exec' in current)) return current
+    const excess = this.#excess(current, run.identity)
+    if (excess === undefined) run.action = current
+    return excess
+  }
+
+  /** OpenWhisk: what an action asks for is checked when it is to run too, for the limits may have changed since its PUT. */
+  #excess(action: ExecutableAction, identity: Identity): ActivationResponse | undefined {
+    const { limitsOf, systemActions } = this.#services
     try {
-      checkActionLimits(current.limits, namespaceLimits(limits, run.identity.limits))
+      checkActionLimits(action.limits, limitsOf(identity))
+      return undefined
     } catch (error) {
-      if (error instanceof WhiskError) return applicationError(error.message)
-      throw error
+      if (!(error instanceof WhiskError)) throw error
+      // Functions of this server take nothing of what is limited.
+      return systemActions.owns(action) ? undefined : applicationError(error.message)
     }
-    run.action = current
-    return undefined
   }
 
   /** Stores what became of a run and tells who waits. */

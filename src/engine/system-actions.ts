@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts'
 import type { BuiltinHandler, Builtins } from '../container/builtin.ts'
 import { logLine } from '../container/log-format.ts'
+import type { WhiskAction } from '../entity/whisk-entity.ts'
 import { messages } from '../messages.ts'
 import { actionRecord } from './activation-record.ts'
 import { begin } from './begin.ts'
@@ -14,7 +15,7 @@ import { Quiet } from './quiet.ts'
 import type { Records } from './records.ts'
 import { type Run, settle } from './run.ts'
 
-export interface SystemActionServices extends Pick<ExecutionServices, 'responseLimits'> {
+export interface SystemActionServices extends Pick<ExecutionServices, 'limitsOf'> {
   readonly builtins: Builtins | undefined
   readonly clock: Clock
   readonly records: Records
@@ -42,6 +43,10 @@ export class SystemActions {
     return this.#quiet.wait()
   }
 
+  owns(action: WhiskAction): boolean {
+    return this.#services.builtins?.get(profileOf(action).id) !== undefined
+  }
+
   /** Takes the run when its action is one of these; else false. */
   take(run: Run): boolean {
     const { builtins } = this.#services
@@ -67,7 +72,8 @@ export class SystemActions {
     const { clock, records, observer } = this.#services
     const { action, identity, activationId, transid } = run
     if (run.mirror !== undefined && !(await begin(run, records))) return
-    const limits = { timeoutMs: action.limits.timeout, ...this.#services.responseLimits(identity) }
+    const { maxPayload, truncation } = this.#services.limitsOf(identity)
+    const limits = { timeoutMs: action.limits.timeout, maxResponseBytes: maxPayload, truncationBytes: truncation }
     const { answer, logs } = await builtins.run(handler, {
       args: run.value,
       context: { identity, activationId, transid },

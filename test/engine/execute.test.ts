@@ -4,7 +4,7 @@ import type { Exec } from '../../src/entity/whisk-entity.ts'
 import { anAction, anIdentity, GUEST } from '../builders.ts'
 import type { FakeReply } from '../fakes/container.ts'
 import { fakeFactory } from '../fakes/container.ts'
-import { annotations, code, eventually, gate, testEngine } from './engine.ts'
+import { annotations, code, conductor, eventually, gate, sequence, testEngine } from './engine.ts'
 
 const COUNT =
   'let n = 0; function main(p) { if (p.throws) throw "bad"; if (p.error) return { error: ++n }; return { n: ++n } }'
@@ -258,6 +258,62 @@ describe('the record', () => {
     expect((await invocation.done).response.statusCode).toBe(0)
     expect(store.activations.get('guest', invocation.activationId)).toBeUndefined()
     expect(store.queue.all()).toEqual([])
+  })
+})
+
+describe('an action that asks for more than is allowed by now', () => {
+  const TOO_LONG = {
+    statusCode: 1,
+    result: {
+      error: 'requirement failed: duration 3600000 milliseconds exceeds allowed threshold of 300000 milliseconds',
+    },
+  }
+  const greedy = code('greedy', HELLO, { limits: { timeout: 3_600_000, logs: 50 } })
+
+  it.each([true, false])('ends with a record that says so (blocking: %s)', async blocking => {
+    const test = testEngine({ limits: { preset: 'apache' } })
+    test.put(greedy)
+    const invocation = test.invoke('guest/greedy', {}, { blocking })
+    await invocation.accepted()
+    const record = test.store.activations.get('guest', invocation.activationId)
+    expect(record?.response).toEqual(TOO_LONG)
+    expect(record?.annotations).toEqual([
+      { key: 'path', value: 'guest/greedy' },
+      { key: 'kind', value: 'unknown' },
+    ])
+    expect(await invocation.done).toEqual(record)
+    expect(test.factory.made).toHaveLength(0)
+    expect(test.store.queue.all()).toEqual([])
+    expect(test.throttler.inFlight(anIdentity().namespace.uuid)).toBe(0)
+  })
+
+  it('does so by the limits of the namespace too, as they are then', async () => {
+    const { put, run } = testEngine()
+    put(greedy)
+    expect((await run('guest/greedy')).response.statusCode).toBe(0)
+    const identity = { ...anIdentity(), limits: { maxActionTimeout: 300_000 } }
+    expect((await run('guest/greedy', {}, { identity })).response).toEqual(TOO_LONG)
+  })
+
+  it('does so as a component, and as a conductor', async () => {
+    const test = testEngine({ limits: { preset: 'apache' } })
+    test.put(
+      greedy,
+      sequence('s', '/guest/greedy'),
+      conductor('c', 'function main() { return { action: "/guest/greedy" } }', { limits: { timeout: 3_600_000 } }),
+    )
+    for (const name of ['s', 'c']) {
+      const { response, logs } = await test.run(`guest/${name}`)
+      expect(response.result).toEqual(TOO_LONG.result)
+      expect(test.store.activations.get('guest', logs[0] ?? '')?.response).toEqual(TOO_LONG)
+    }
+    expect(test.factory.made).toHaveLength(0)
+  })
+
+  it('runs where it is a function of this server', async () => {
+    const { put, run } = testEngine({ limits: { preset: 'apache' }, builtins: { 'guest/greedy': () => ({ a: 1 }) } })
+    put(greedy)
+    expect((await run('guest/greedy')).response.result).toEqual({ a: 1 })
   })
 })
 

@@ -147,6 +147,23 @@ describe('after a crash', () => {
     await eventually(() => next.queue.all().length === 0)
   })
 
+  it('ends what has an action that may no longer run', async () => {
+    const crashed = testEngine({ userMemoryMb: 256 })
+    hang(crashed)
+    crashed.put(ECHO, code('greedy', 'function main(p) { return p }', { limits: { logs: 50 } }))
+    crashed.invoke('guest/echo')
+    const { activationId } = crashed.invoke('guest/greedy', {}, { blocking: false })
+    const { store } = remainsOf(crashed)
+    const test = testEngine({ store, limits: { preset: 'apache' } })
+    test.engine.start()
+    const record = await eventually(() => store.activations.get('guest', activationId))
+    expect(record.response).toEqual({
+      statusCode: 1,
+      result: { error: 'requirement failed: log size 50 MB exceeds allowed threshold of 10 MB' },
+    })
+    expect(test.factory.made).toHaveLength(0)
+  })
+
   it('passes over an entry that says nothing of whose it is', async () => {
     const store = openStore({ path: ':memory:', clock: fakeClock(), log: silentLogger })
     store.entities.put(ECHO)
