@@ -5,7 +5,8 @@ import { OPTIONS } from './config-options.ts'
 import { unknownName } from './config-values.ts'
 import { advance } from './connect.ts'
 import { ExitError, WhiskError } from './errors.ts'
-import type { EventBus, WhiskEvent } from './events.ts'
+import { createEventQueue, type EventQueue } from './event-queue.ts'
+import type { EventBus } from './events.ts'
 import { createLogger, silentLogger } from './log.ts'
 import { messages } from './messages.ts'
 import { namespaceOf } from './namespace.ts'
@@ -41,7 +42,18 @@ export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<Op
 function toOpenWhisk(server: RunningServer, closed: () => void): OpenWhisk {
   const guest = namespaceOf(server, 'guest', server.auth)
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= server.close().then(closed))
+  /** Those whose readers have not left; undefined when nothing more will happen. */
+  let open: Set<EventQueue> | undefined = new Set()
+  const close = async () => {
+    try {
+      await server.close()
+    } finally {
+      for (const queue of open ?? []) queue.end()
+      open = undefined
+      closed()
+    }
+  }
+  const stop = () => (stopped ??= close())
   const { name: _name, delete: _delete, ...actions } = guest
   return {
     ...actions,
@@ -63,7 +75,12 @@ function toOpenWhisk(server: RunningServer, closed: () => void): OpenWhisk {
         throw new OpenWhiskError('REQUEST', error.message, { status: error.status, cause: error })
       }
     },
-    events: filter => follow(server.events, filter),
+    events(filter) {
+      const queue = follow(server.events, filter, gone => open?.delete(gone))
+      if (open) open.add(queue)
+      else queue.end()
+      return queue.events
+    },
     clock: {
       now: () => server.clock.now(),
       advance: by => advance(server, by),
@@ -73,33 +90,19 @@ function toOpenWhisk(server: RunningServer, closed: () => void): OpenWhisk {
   }
 }
 
-/** Events as they come; what nobody has read yet waits. */
-function follow(bus: EventBus, { type, namespace, activationId }: EventFilter = {}): AsyncIterableIterator<WhiskEvent> {
+/** Events as they come; what nobody has read yet waits. `left` is called when the reader will read no more. */
+function follow(bus: EventBus, filter: EventFilter = {}, left: (queue: EventQueue) => void): EventQueue {
+  const { type, namespace, activationId } = filter
   const types = type === undefined ? undefined : [type].flat()
-  const waiting: WhiskEvent[] = []
-  let wake: (() => void) | undefined
-  let ended = false
   const unsubscribe = bus.subscribe(event => {
     if (types && !types.some(wanted => event.type === wanted || event.type.startsWith(`${wanted}.`))) return
     if (namespace !== undefined && event.namespace !== namespace) return
     if (activationId !== undefined && event.activationId !== activationId) return
-    waiting.push(event)
-    wake?.()
+    queue.push(event)
   })
-  return {
-    async next() {
-      while (waiting.length === 0 && !ended) await new Promise<void>(resolve => (wake = resolve))
-      const value = waiting.shift()
-      return value === undefined ? { done: true, value: undefined } : { done: false, value }
-    },
-    async return() {
-      ended = true
-      unsubscribe()
-      wake?.()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
+  const queue = createEventQueue(() => {
+    unsubscribe()
+    left(queue)
+  })
+  return queue
 }

@@ -59,6 +59,22 @@ describe('startOpenWhisk', () => {
     await expect(ow.namespace('guest')).rejects.toMatchObject({ name: 'OpenWhiskError', code: 'FAILED' })
   })
 
+  it('ends the loops over its events when it stops', async () => {
+    const ow = await start()
+    await ow.request('PUT', '/actions/a', { exec })
+    const seen: string[] = []
+    const loop = async () => {
+      for await (const { type } of ow.events({ type: ['activation.ended', 'container.removed'] })) seen.push(type)
+    }
+    const loops = [loop(), loop()]
+    await ow.invoke('a')
+    await ow.stop()
+    await Promise.all(loops)
+    // What the stop itself told is no less read.
+    expect(seen.sort()).toEqual(['activation.ended', 'activation.ended', 'container.removed', 'container.removed'])
+    expect(await ow.events().next()).toEqual({ done: true, value: undefined })
+  })
+
   it('stops at the end of its scope', async () => {
     let url = ''
     {
@@ -273,6 +289,20 @@ describe('a namespace', () => {
     }
     expect(await invoked).toMatchObject({ response: { success: true } })
     expect(seen).toEqual(['container.created', 'activation.started', 'log hello events', 'activation.ended'])
+  })
+
+  it('ends the events when the loop over them ends, for all who wait', async () => {
+    const events = ow.events({ type: 'entity.changed', namespace: ns.name })
+    const [first, second, third] = [events.next(), events.next(), events.next()]
+    await ns.request('PUT', '/packages/one', {})
+    await ns.request('PUT', '/packages/two', {})
+    expect((await first).value).toMatchObject({ type: 'entity.changed' })
+    expect((await second).value).toMatchObject({ type: 'entity.changed' })
+    await ns.request('PUT', '/packages/three', {})
+    expect((await third).value).toMatchObject({ type: 'entity.changed' })
+    const waiting = [events.next(), events.next()]
+    await events.return?.()
+    expect(await Promise.all([...waiting, events.next()])).toEqual(Array(3).fill({ done: true, value: undefined }))
   })
 
   it('moves a virtual clock on, but ends no action that runs', async () => {
