@@ -1,5 +1,6 @@
 // The published API for a server in another process, over HTTP.
 
+import { createEventQueue, type EventQueue } from './event-queue.ts'
 import { namespaceOf, read, type Transport } from './namespace.ts'
 import {
   type EventFilter,
@@ -18,10 +19,18 @@ export function connectOpenWhisk(address: OpenWhiskAddress = fromEnvironment()):
   const { url, token } = address
   const headers = { authorization: `Bearer ${token}` }
   const controlUrl = (path: string) => new URL(`/_control/v1${path}`, url)
+  /** Settles when the streams that were asked for are open: what is requested after them is told in them. */
+  let opened: Promise<unknown> = Promise.resolve()
   const transport: Transport = {
     url,
-    fetch: request => fetch(request),
-    control: (method, path, body) => fetch(controlUrl(path), { method, headers, body: body && JSON.stringify(body) }),
+    fetch: async request => {
+      await opened
+      return fetch(request)
+    },
+    control: async (method, path, body) => {
+      await opened
+      return fetch(controlUrl(path), { method, headers, body: body && JSON.stringify(body) })
+    },
   }
   return {
     url,
@@ -30,7 +39,11 @@ export function connectOpenWhisk(address: OpenWhiskAddress = fromEnvironment()):
       const made = (await read(await transport.control('POST', '/namespaces', { name }))) as Record<string, string>
       return namespaceOf(transport, made.namespace ?? '', made.auth ?? '')
     },
-    events: filter => followRemote(controlUrl('/events'), headers, filter),
+    events(filter) {
+      const stream = followRemote(controlUrl('/events'), headers, filter)
+      opened = Promise.all([opened, stream.opened])
+      return stream.events
+    },
     clock: { advance: by => advance(transport, by) },
   }
 }
@@ -50,25 +63,34 @@ export async function advance(server: Pick<Transport, 'control'>, by: string | n
   await read(await server.control('POST', '/clock/advance', { by: ms }))
 }
 
-async function* followRemote(
+/**
+ * Events as they come, from now on: what nobody has read yet waits here. `opened` settles when none can be missed any
+ * more, or when there is no stream.
+ */
+function followRemote(
   url: URL,
   headers: Readonly<Record<string, string>>,
   filter: EventFilter = {},
-): AsyncGenerator<OpenWhiskEvent, void, undefined> {
+): { events: AsyncIterableIterator<OpenWhiskEvent>; opened: Promise<void> } {
   for (const [key, value] of Object.entries(filter)) if (value !== undefined) url.searchParams.set(key, String(value))
   const abort = new AbortController()
-  const { signal } = abort
-  try {
+  const queue = createEventQueue(() => abort.abort())
+  const open = async () => {
+    const { signal } = abort
     const answer = await fetch(url, { headers: { ...headers, accept: 'application/x-ndjson' }, signal })
     if (!answer.ok || !answer.body) throw await read(answer).then(() => new OpenWhiskError('FAILED', 'no stream'))
-    const decoder = new TextDecoder()
-    let rest = ''
-    for await (const chunk of answer.body) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) if (line) yield JSON.parse(line)
-    }
-  } finally {
-    abort.abort()
+    // However it breaks off: the server is gone, or the reader has left.
+    pump(answer.body, queue).then(queue.end, () => queue.end())
+  }
+  return { events: queue.events, opened: open().catch(queue.end) }
+}
+
+async function pump(body: ReadableStream<Uint8Array>, queue: EventQueue): Promise<void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line) queue.push(JSON.parse(line))
   }
 }

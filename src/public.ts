@@ -148,7 +148,7 @@ export interface OpenWhisk extends Omit<OpenWhiskNamespace, 'name' | 'delete'> {
   readonly token: string
   /** A new namespace, with a name of its own unless given; or an account that exists already. */
   namespace(name?: string): Promise<OpenWhiskNamespace>
-  /** The live events, until the loop over them ends or the server stops. */
+  /** The live events from this call on, until the loop over them ends (or `return()`) or the server stops. */
   events(filter?: EventFilter): AsyncIterableIterator<OpenWhiskEvent>
   readonly clock: {
     /** Epoch milliseconds. */
@@ -174,7 +174,7 @@ export interface OpenWhiskConnection {
   readonly token: string
   /** A new namespace, with a name of its own unless given. */
   namespace(name?: string): Promise<OpenWhiskNamespace>
-  /** The live events, until the loop over them ends or the server stops. */
+  /** The live events from this call on, until the loop over them ends (or `return()`) or the server stops. */
   events(filter?: EventFilter): AsyncIterableIterator<OpenWhiskEvent>
   readonly clock: {
     /** Moves a virtual clock on and runs what falls due; `'24h'`, or milliseconds. */

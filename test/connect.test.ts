@@ -47,19 +47,37 @@ describe('connectOpenWhisk', () => {
   it('follows the events until the loop ends', async () => {
     const ns = await ow.namespace()
     const events = ow.events({ type: ['entity', 'activation.ended'], namespace: ns.name })
-    const first = events.next()
-    // The stream is open when it tells of the first change that is made until it does.
-    let told = false
-    void first.then(() => {
-      told = true
-    })
-    while (!told) await ns.request('PUT', '/packages/p?overwrite=true', {})
-    expect((await first).value).toMatchObject({ type: 'entity.changed', namespace: ns.name })
+    // Nobody reads yet: what happens is told all the same.
+    await ns.request('PUT', '/packages/p', {})
+    expect((await events.next()).value).toMatchObject({ type: 'entity.changed', namespace: ns.name })
     await ns.request('PUT', '/actions/a', { exec: { kind: 'nodejs:20', code: 'function main() {}' } })
     const invoked = ns.invoke('a')
     for await (const event of events) if (event.type === 'activation.ended') break
     expect(await invoked).toMatchObject({ response: { success: true } })
     expect(await events.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('ends the events for all who wait when the reader leaves', async () => {
+    const events = ow.events()
+    const waiting = [events.next(), events.next()]
+    await events.return?.()
+    expect(await Promise.all([...waiting, events.next()])).toEqual(Array(3).fill({ done: true, value: undefined }))
+    await expect(ow.events().return?.()).resolves.toEqual({ done: true, value: undefined })
+  })
+
+  it('ends the events when the server stops', async () => {
+    const other = await startOpenWhisk({ driver: 'process', prewarm: false, configFile: false })
+    const connection = connectOpenWhisk(other)
+    const events = connection.events({ type: 'entity.changed' })
+    const { name, request } = await connection.namespace()
+    await request('PUT', '/packages/p', {})
+    const seen: unknown[] = []
+    const loop = async () => {
+      for await (const { namespace } of events) seen.push(namespace)
+    }
+    await Promise.all([loop(), other.stop()])
+    expect(seen).toEqual([name])
+    await expect(connection.events().next()).rejects.toThrow('fetch failed')
   })
 
   it('finds the server that the environment names, as `exec` sets it', async () => {
