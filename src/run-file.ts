@@ -48,7 +48,7 @@ function remove(path: string, token: string): void {
 
 /**
  * Writes the file, for its owner's eyes only, and removes those of servers that were killed; returns the function that
- * removes it. It goes with the process anyway.
+ * removes it. It goes with the process anyway. Throws the file system's error where it cannot be written.
  */
 export function writeRunFile(port: number, content: RunFile, directory = runDirectory()): () => void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })

@@ -14,7 +14,7 @@ import { createFront } from './front.ts'
 import { type Listener, listen, PortTaken } from './listen.ts'
 import { type Logger, silentLogger } from './log.ts'
 import { startRetention } from './retention.ts'
-import { runDirectory, writeRunFile } from './run-file.ts'
+import { type RunFile, runDirectory, writeRunFile } from './run-file.ts'
 import { openState } from './state.ts'
 import { VERSION } from './version.ts'
 import { createVirtualClock, isVirtual, withRealTimers } from './virtual-clock.ts'
@@ -121,7 +121,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const startedAt = Date.now()
     const { dataDir } = state
     const runFile = { pid: process.pid, url, apihost, gateway: gatewayUrl, token, dataDir, version: VERSION, startedAt }
-    const forget = overrides.runFile === false ? () => {} : writeRunFile(listener.port, runFile, runDirectory())
+    const forget = overrides.runFile === false ? () => {} : announce(listener.port, runFile, log)
 
     let closed: Promise<CloseReport> | undefined
     // Work that nobody waits for, once the caller has said that the server is ready: stem cells, what dead servers left.
@@ -181,6 +181,21 @@ async function openTls(config: Config) {
 function portTaken(error: unknown): never {
   if (!(error instanceof PortTaken)) throw error
   throw new ExitError(4, `${error.message}; choose another with --port N (0: any free one)`, { cause: error })
+}
+
+/** Where no file can be written the server serves all the same: only its commands do not find it. */
+function announce(port: number, content: RunFile, log: Logger): () => void {
+  const directory = runDirectory()
+  try {
+    return writeRunFile(port, content, directory)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.warn(
+      `commands will not find this server: no run file in ${directory} (${reason}); ` +
+        'OPENWHISK_RUN_DIR names a folder that can be written',
+    )
+    return () => {}
+  }
 }
 
 /** What a client on this machine writes for the address the server listens on. */

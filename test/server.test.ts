@@ -5,6 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { resolveConfig } from '../src/config.ts'
+import { type Logger, silentLogger } from '../src/log.ts'
 import { type RunningServer, startServer } from '../src/server.ts'
 
 let home: string
@@ -23,14 +24,14 @@ afterEach(async () => {
   if (formerRunDir === undefined) delete process.env.OPENWHISK_RUN_DIR
 })
 
-async function start(given: Record<string, unknown> = {}): Promise<RunningServer> {
+async function start(given: Record<string, unknown> = {}, log?: Logger): Promise<RunningServer> {
   const { config } = resolveConfig({
     given: { port: 0, driver: 'process', prewarm: false, ephemeral: true, ...given },
     env: {},
     cwd: join(home, 'project'),
     home,
   })
-  const server = await startServer(config)
+  const server = await startServer(config, { log })
   started.push(server)
   return server
 }
@@ -104,6 +105,15 @@ describe('startServer', () => {
     expect(statSync(join(home, 'run')).mode & 0o777).toBe(0o700)
     await server.close()
     expect(readdirSync(join(home, 'run'))).toEqual([])
+  })
+
+  it('goes on without a run file where none can be written, and says how to have one', async () => {
+    process.env.OPENWHISK_RUN_DIR = '/dev/null/run'
+    const warned: string[] = []
+    const server = await start({}, { ...silentLogger, warn: message => warned.push(message) })
+    expect((await ask(server.url, '/ping')).text).toBe('pong')
+    expect(warned).toEqual([expect.stringMatching(/\/dev\/null\/run.*ENOTDIR.*OPENWHISK_RUN_DIR/)])
+    await server.close()
   })
 
   it('keeps the data directory to its owner, and out of version control', async () => {
