@@ -1,6 +1,6 @@
 // `exec [options] -- command`: a server for the time of one command, as `npm test` in CI wants it.
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import { ExitError } from '../errors.ts'
 import { createLogger } from '../log.ts'
 import { type RunningServer, startServer } from '../server.ts'
-import { addConfigOptions, configOf } from './start.ts'
+import { addConfigOptions, configOf, DUPLICATE_SIGNAL_MS } from './start.ts'
 import { wantsColor } from './terminal.ts'
 
 export function register(program: Command): void {
@@ -25,20 +25,10 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
   const { dumpOnFailure, ...flags } = given
   const resolved = configOf(flags)
   const { config, origins } = resolved
-  const forwards = new Map<NodeJS.Signals, () => void>()
-  // A signal is the command's to act on; the server stops after it. One that comes too early keeps it from starting.
-  let child: ReturnType<typeof spawn> | undefined
-  let early: NodeJS.Signals | undefined
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const forward = () => {
-      if (child === undefined) early = signal
-      // A terminal sends Ctrl-C to the command too; twice might mean more than once.
-      else if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
-    }
-    process.on(signal, forward)
-    forwards.set(signal, forward)
-  }
+  const signals = watchSignals()
   const folder = mkdtempSync(join(tmpdir(), 'ow-exec-'))
+  // However the process ends.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const logFile = join(folder, 'server.log')
   const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
   const log = createLogger({
@@ -58,27 +48,57 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
       { log },
     )
     try {
-      if (early !== undefined) {
-        process.exitCode = signalCode(early)
+      if (signals.early !== undefined) {
+        process.exitCode = signalCode(signals.early)
         return
       }
       const properties = join(folder, 'wskprops')
       writeFileSync(properties, `APIHOST=${server.url}\nAUTH=${server.auth}\n`, { mode: 0o600 })
-      child = spawn(command[0] ?? '', command.slice(1), {
+      const child = spawn(command[0] ?? '', command.slice(1), {
         stdio: 'inherit',
         env: { ...process.env, ...environment(server, properties) },
       })
+      signals.child = child
       process.exitCode = await exitCode(child, command[0] ?? '')
       if (process.exitCode !== 0 && dump !== undefined) await keep(server, dump)
     } finally {
       await server.close()
     }
   } finally {
-    for (const [signal, forward] of forwards) process.removeListener(signal, forward)
     log.close()
     if (dump !== undefined && process.exitCode !== 0) copyLog(config.logFile ?? logFile, dump)
-    rmSync(folder, { recursive: true, force: true })
   }
+}
+
+interface Signals {
+  /** The command, once it was started. */
+  child?: ChildProcess
+  /** The signal that came before it. */
+  early?: NodeJS.Signals
+}
+
+/**
+ * A signal is the command's to act on; the server stops after it. One that comes before keeps the command from starting.
+ * Where neither is left to be done, one ends the process at once.
+ */
+function watchSignals(): Signals {
+  const signals: Signals = {}
+  let obeyedAt = Number.NEGATIVE_INFINITY
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      const { child, early } = signals
+      const now = performance.now()
+      if (child === undefined ? early !== undefined : child.exitCode !== null || child.signalCode !== null) {
+        if (now - obeyedAt > DUPLICATE_SIGNAL_MS) process.exit(signalCode(signal))
+        return
+      }
+      obeyedAt = now
+      if (child === undefined) signals.early = signal
+      // A terminal sends Ctrl-C to the command too; twice might mean more than once.
+      else if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    })
+  }
+  return signals
 }
 
 /** What clients of OpenWhisk look for, and what finds the control interface. */
@@ -96,7 +116,7 @@ const environment = (server: RunningServer, properties: string) => ({
 const signalCode = (signal: NodeJS.Signals | null) => 128 + (signal ? (constants.signals[signal] ?? 0) : 0)
 
 /** The command's own exit code; 128 and the signal's number when one ended it, as shells do. */
-function exitCode(child: ReturnType<typeof spawn>, command: string): Promise<number> {
+function exitCode(child: ChildProcess, command: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('error', error => reject(new ExitError(1, `cannot run ${command}: ${error.message}`, { cause: error })))
     child.on('exit', (code, signal) => resolve(code ?? signalCode(signal)))

@@ -13,7 +13,7 @@ import { helpText } from './help.ts'
 import { createPaint, print, wantsColor } from './terminal.ts'
 
 /** npm forwards the Ctrl-C that the terminal has sent to this process already. */
-const DUPLICATE_SIGNAL_MS = 300
+export const DUPLICATE_SIGNAL_MS = 300
 /** How many ports after the default one are tried when it is busy. */
 const NEXT_PORTS = 10
 /** How long a stopped server may take to let go of everything. */

@@ -39,6 +39,14 @@ const exec = (...args: string[]) => command({ cwd: folder.path, args: [...SERVER
 /** Processes of actions whose folders were in the temporary one. */
 const strays = () => processesWithEnvironment(`TMPDIR=${temporary}/`)
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 beforeAll(() => {
   build()
   writeFileSync(join(folder.path, 'script.cjs'), SCRIPT)
@@ -139,6 +147,31 @@ describe('exec', () => {
     expect(await once(child, 'exit')).toEqual([5, null])
     expect(output).toBe('up\ngot it\n')
     await expectNothingLeft()
+  })
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('ends at once with %s while the server stops', async (signal, code) => {
+    const slow = `
+      const { actions } = require('openwhisk')()
+      actions.create({ name: 'slow', kind: 'nodejs:20', action: 'const main = () => new Promise(() => {})' })
+        .then(() => actions.invoke({ name: 'slow' }))
+        .then(() => console.log(process.pid))`
+    const args = [...SERVER, '--stop-timeout', '60s', '--', 'node', '-e', slow]
+    const child = spawnCommand({ cwd: folder.path, args, env })
+    let output = ''
+    child.stdout?.on('data', chunk => {
+      output += chunk
+    })
+    const pid = await eventually(() => Number(output) || undefined)
+    await eventually(() => !isAlive(pid) || undefined)
+    const asked = performance.now()
+    child.kill(signal)
+    expect(await once(child, 'exit')).toEqual([code, null])
+    expect(performance.now() - asked).toBeLessThan(10_000)
+    // What ran ends with the server, a moment later.
+    await eventually(() => expectNothingLeft().then(() => true))
   })
 
   it('ends without the command when a signal comes while the server starts', async () => {
