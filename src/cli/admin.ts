@@ -91,8 +91,12 @@ export function register(program: Command): void {
   }
 }
 
-/** OpenWhisk: wskadmin spells the namespace's short flag with two letters, which is `-n s` to everybody else. */
-export function spellOutNamespace(argv: readonly string[]): string[] {
+/**
+ * OpenWhisk: wskadmin spells the namespace's short flag with two letters, which is `-n s` to everybody else. Words of
+ * other commands stay: they may be a command line of their own.
+ */
+export function spellOutNamespace(argv: readonly string[]): readonly string[] {
+  if (!['user', 'limits'].includes(argv[2] ?? '')) return argv
   return argv.map(argument => (argument === '-ns' ? '--namespace' : argument))
 }
 

@@ -95,6 +95,7 @@ describe('exec', () => {
   it('leaves the command its own options, without `--` too', async () => {
     const { stdout } = await exec('node', '-p', 'process.argv.slice(1).join()', '--', '--port', '1', '-v')
     expect(stdout).toBe('--port,1,-v\n')
+    expect((await exec('--', 'echo', '-ns', 'x')).stdout).toBe('-ns x\n')
   })
 
   it('says which command it cannot run', async () => {
