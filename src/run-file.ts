@@ -3,11 +3,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
+import { startedAt } from './container/process-table.ts'
 
 export interface RunFile {
   readonly pid: number
   /** The machine that the process id belongs to. */
   readonly machine?: string
+  /** What tells the process from a later one with its id, where the system tells. */
+  readonly process?: string
   /** `http://localhost:3233` */
   readonly url: string
   /** Where actions reach the API. */
@@ -54,15 +57,13 @@ export function writeRunFile(port: number, content: RunFile, directory = runDire
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   for (const file of filesIn(directory)) {
     const other = read(file)
-    if (other?.machine === hostname() && !isAlive(other.pid)) rmSync(file, { force: true })
+    if (other?.machine === hostname() && !isRunning(other)) rmSync(file, { force: true })
   }
   const path = join(directory, `${port}.json`)
   // Removed first: the mode of an existing file would stay what it was.
   rmSync(path, { force: true })
-  writeFileSync(path, `${JSON.stringify({ ...content, machine: hostname() }, undefined, 2)}\n`, {
-    mode: 0o600,
-    flag: 'wx',
-  })
+  const whole: RunFile = { ...content, machine: hostname(), process: startedAt(content.pid) }
+  writeFileSync(path, `${JSON.stringify(whole, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' })
   removeAtExit(path, content)
   return () => {
     written.delete(path)
@@ -74,8 +75,8 @@ export function writeRunFile(port: number, content: RunFile, directory = runDire
 export function runningServers(directory = runDirectory()): RunFile[] {
   return filesIn(directory)
     .map(read)
-    .filter(file => file !== undefined && isAlive(file.pid))
     .filter(file => file !== undefined)
+    .filter(isRunning)
     .sort((a, b) => b.startedAt - a.startedAt)
 }
 
@@ -98,6 +99,13 @@ function read(path: string): RunFile | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether the process that wrote the file is still there; its id may be another one's by now. */
+function isRunning(file: RunFile): boolean {
+  if (!isAlive(file.pid)) return false
+  const systemTells = startedAt(process.pid) !== undefined
+  return !systemTells || startedAt(file.pid) === file.process
 }
 
 function isAlive(pid: number): boolean {

@@ -5,6 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { resolveConfig } from '../src/config.ts'
+import { startedAt } from '../src/container/process-table.ts'
 import { type Logger, silentLogger } from '../src/log.ts'
 import { type RunningServer, startServer } from '../src/server.ts'
 
@@ -94,6 +95,7 @@ describe('startServer', () => {
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({
       pid: process.pid,
       machine: hostname(),
+      process: startedAt(process.pid),
       url: server.url,
       apihost: server.apihost,
       gateway: server.gateway,

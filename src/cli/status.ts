@@ -44,7 +44,7 @@ export function choiceOf({ port, dataDir }: { port?: string; dataDir?: string })
 
 async function status(options: Options): Promise<void> {
   const server = requireServer(choiceOf(options))
-  const { token: _, ...about } = server
+  const { token: _token, process: _process, ...about } = server
   const ready = await ask(server, 'GET', '/ready')
   const inside = await control(server, 'GET', '/status')
   const all = { ...about, ready: ready.status === 200, ...(typeof inside === 'object' ? inside : {}) }

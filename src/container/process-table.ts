@@ -24,7 +24,9 @@ const readText = (path: string): string | undefined => {
 
 const ps = (...args: string[]): string => {
   try {
-    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    // Times are compared with those that other processes were told: in one language and one time zone.
+    const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
+    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env })
   } catch {
     return ''
   }
