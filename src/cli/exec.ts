@@ -6,9 +6,8 @@ import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ExitError } from '../errors.ts'
-import { createLogger } from '../log.ts'
 import { type RunningServer, startServer } from '../server.ts'
-import { addConfigOptions, configOf, DUPLICATE_SIGNAL_MS } from './start.ts'
+import { addConfigOptions, configOf, DUPLICATE_SIGNAL_MS, openLog } from './start.ts'
 import { wantsColor } from './terminal.ts'
 
 export function register(program: Command): void {
@@ -31,7 +30,7 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const logFile = join(folder, 'server.log')
   const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
-  const log = createLogger({
+  const log = openLog({
     level: dump === undefined && origins.logLevel === 'default' ? 'warn' : config.logLevel,
     format: config.logFormat,
     file: config.logFile ?? (dump === undefined ? undefined : logFile),

@@ -3,10 +3,10 @@
 import { type Command, Option as Flag } from 'commander'
 import { flagOf, printConfig, type ResolvedConfig, resolveConfig } from '../config.ts'
 import { type ConfigKey, JAR_FLAGS, OPTIONS, type Option } from '../config-options.ts'
-import { unknownName } from '../config-values.ts'
+import { messageOf, unknownName } from '../config-values.ts'
 import { ExitError } from '../errors.ts'
 import { PortTaken } from '../listen.ts'
-import { createLogger, type Logger } from '../log.ts'
+import { createLogger, type Logger, type LogOptions, type OpenLogger } from '../log.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { VERSION } from '../version.ts'
 import { helpText } from './help.ts'
@@ -85,7 +85,7 @@ async function run(given: Record<string, unknown>): Promise<void> {
   const resolved = configOf(flags)
   if (onlyPrint) return print(printConfig(resolved))
   const { config } = resolved
-  const log = createLogger({
+  const log = openLog({
     level: config.logLevel,
     format: config.logFormat,
     file: config.logFile,
@@ -104,6 +104,15 @@ async function run(given: Record<string, unknown>): Promise<void> {
   process.exitCode = 0
   // Nothing should be left that keeps the process; nothing may.
   setTimeout(() => process.exit(0), LINGER_MS).unref()
+}
+
+/** Fails with ExitError 2 when the file cannot be opened. */
+export function openLog(options: LogOptions): OpenLogger {
+  try {
+    return createLogger(options)
+  } catch (error) {
+    throw new ExitError(2, `--log-file: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 /** A bug in work that nobody waits for ends up in the log; one that left things half done ends the server. */

@@ -114,6 +114,12 @@ describe('exec', () => {
     await expectNothingLeft()
   })
 
+  it('refuses a log file that cannot be opened', async () => {
+    const { code, stderr } = await exec('--log-file', '/dev/null/x.log', '--', 'echo', 'ran')
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^openwhisk-standalone: --log-file: .*x\.log'\n$/)])
+    await expectNothingLeft()
+  })
+
   it('keeps records, logs and the server’s log of a command that fails', async () => {
     const dump = join(folder.path, 'dump', 'deep')
     const passed = await exec('--dump-on-failure', dump, '--', 'node', 'script.cjs', '0')

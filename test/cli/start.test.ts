@@ -97,6 +97,7 @@ describe('a start that cannot be', () => {
     [['strat'], 2, "unknown command 'strat'; did you mean 'start'?"],
     [['--driver', 'podman'], 2, "--driver: 'podman' is not one of auto, docker, process"],
     [['--config-file', 'none.json'], 2, 'there is no such file'],
+    [['--log-file', 'none/x.log'], 2, 'openwhisk-standalone: --log-file: ENOENT'],
   ])('ends %j with exit code %i', async (args, code, sentence) => {
     const result = await command({ cwd, args })
     expect(result.code).toBe(code)
