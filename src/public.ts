@@ -183,8 +183,8 @@ export interface OpenWhiskConnection {
 }
 
 /**
- * A failure with a code: `USAGE`, `DATA_DIRECTORY`, `PORT_TAKEN`, `DRIVER` when the server could not start, `REQUEST`
- * when it refused a request (with its HTTP `status`), `FAILED` for all else.
+ * A failure with a code: `USAGE`, `DATA_DIRECTORY`, `PORT_TAKEN` (or no such address), `DRIVER` when the server could not
+ * start, `REQUEST` when it refused a request (with its HTTP `status`), `FAILED` for all else.
  */
 export class OpenWhiskError extends Error {
   readonly code: 'USAGE' | 'DATA_DIRECTORY' | 'PORT_TAKEN' | 'DRIVER' | 'REQUEST' | 'FAILED'

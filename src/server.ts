@@ -5,6 +5,7 @@ import { type Account, GUEST, installAccounts } from './accounts.ts'
 import { createApplication } from './application.ts'
 import { type Clock, realClock } from './clock.ts'
 import type { Config } from './config.ts'
+import { messageOf } from './config-values.ts'
 import { type CreatedNamespace, createNamespace } from './control/namespaces.ts'
 import { chooseDrivers, type Drivers } from './drivers.ts'
 import type { CloseReport } from './engine/close.ts'
@@ -61,7 +62,7 @@ const LOOPBACK = ['127.0.0.1', '::1']
 
 /**
  * Resolves when the API answers. Fails with ExitError: 2 for files it cannot read, 3 for the data directory, 4 for a
- * port that is taken, 5 for a driver that is not available; nothing is left behind then.
+ * port that is taken or an address that cannot be had, 5 for a driver that is not available; nothing is left behind then.
  */
 export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
   const log = overrides.log ?? silentLogger
@@ -77,11 +78,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const tls = config.https ? await openTls(config) : undefined
     const hosts = config.host.length > 0 ? config.host : LOOPBACK
     const optionalHosts = config.host.length > 0 ? [] : LOOPBACK.slice(1)
-    const listenOn = (port: number, handler: typeof front.api) =>
-      listen({ hosts, optionalHosts, port, tls, handler }).catch(portTaken)
-    const listener = await listenOn(config.port, front.api)
+    const listenOn = (flag: string, port: number, handler: typeof front.api) =>
+      listen({ hosts, optionalHosts, port, tls, handler }).catch(error => cannotListen(error, flag))
+    const listener = await listenOn('--port', config.port, front.api)
     cleanup.push(() => listener.close(Promise.resolve()))
-    const gateway = config.apiGw ? await listenOn(config.apiGwPort, front.gateway) : undefined
+    const gateway = config.apiGw ? await listenOn('--api-gw-port', config.apiGwPort, front.gateway) : undefined
     cleanup.push(() => gateway?.close(Promise.resolve()))
 
     const state = openState(config, { clock: withRealTimers(clock), log })
@@ -178,9 +179,16 @@ async function openTls(config: Config) {
   return openCertificate(config.cert, config.key)
 }
 
-function portTaken(error: unknown): never {
-  if (!(error instanceof PortTaken)) throw error
-  throw new ExitError(4, `${error.message}; choose another with --port N (0: any free one)`, { cause: error })
+function cannotListen(error: unknown, flag: string): never {
+  if (error instanceof PortTaken) {
+    throw new ExitError(4, `${error.message}; choose another with ${flag} N (0: any free one)`, { cause: error })
+  }
+  // An address that is not this machine's, a name that nobody knows, a port that takes more rights.
+  if (error instanceof Error && 'syscall' in error && ['listen', 'getaddrinfo'].includes(String(error.syscall))) {
+    const remedy = `choose another address with --host, or another port with ${flag} N`
+    throw new ExitError(4, `cannot serve there: ${error.message}; ${remedy}`, { cause: error })
+  }
+  throw error
 }
 
 /** Where no file can be written the server serves all the same: only its commands do not find it. */
@@ -189,9 +197,8 @@ function announce(port: number, content: RunFile, log: Logger): () => void {
   try {
     return writeRunFile(port, content, directory)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
     log.warn(
-      `commands will not find this server: no run file in ${directory} (${reason}); ` +
+      `commands will not find this server: no run file in ${directory} (${messageOf(error)}); ` +
         'OPENWHISK_RUN_DIR names a folder that can be written',
     )
     return () => {}

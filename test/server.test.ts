@@ -160,10 +160,19 @@ describe('startServer', () => {
     const { port } = other.address() as AddressInfo
     await expect(start({ port })).rejects.toMatchObject({
       exitCode: 4,
-      message: expect.stringContaining(`port ${port}`),
+      message: expect.stringMatching(`port ${port} .* with --port N`),
+    })
+    await expect(start({ apiGwPort: port })).rejects.toMatchObject({
+      exitCode: 4,
+      message: expect.stringMatching(`port ${port} .* with --api-gw-port N`),
     })
     await new Promise(resolve => other.close(resolve))
     expect((await start({ port })).port).toBe(port)
+  })
+
+  it('refuses an address that is not this machine’s', async () => {
+    const refused = { exitCode: 4, message: expect.stringMatching(/192\.0\.2\.1.*--host/) }
+    await expect(start({ host: '192.0.2.1' })).rejects.toMatchObject(refused)
   })
 
   it('refuses a manifest that cannot be read', async () => {

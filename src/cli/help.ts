@@ -35,7 +35,7 @@ export function helpText(paint: Paint): string {
     '  OPENWHISK_PORT=4000 openwhisk-standalone          as { "port": 4000 } in openwhisk.config.json',
     paint.bold('Exit codes'),
     '  0 done  1 failed  2 wrong usage or Node.js  3 data directory in use, too new or unreadable',
-    '  4 port taken  5 demanded driver not available  130/143 second signal',
+    '  4 port taken or address not available  5 demanded driver not available  130/143 second signal',
   ].join('\n')
 }
 
