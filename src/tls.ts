@@ -5,6 +5,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { messageOf } from './config-values.ts'
 import { ExitError } from './errors.ts'
 import type { Certificate } from './listen.ts'
 import { selfSigned } from './self-signed.ts'
@@ -23,7 +25,7 @@ const LEFT_MS = 7 * 86_400_000
 const certificateFolder = (): string => join(homedir(), '.openwhisk', 'tls')
 
 /**
- * Fails with ExitError 2 when a given file cannot be read. `folder` holds `cert.pem` and `key.pem`, for their owner's
+ * Fails with ExitError 2 when a given file cannot be read or used. `folder` holds `cert.pem` and `key.pem`, for their owner's
  * eyes only; where it cannot be written, the certificate is made for this run.
  */
 export function openCertificate(
@@ -31,7 +33,7 @@ export function openCertificate(
   key: string | undefined,
   folder = certificateFolder(),
 ): OpenCertificate {
-  if (cert !== undefined && key !== undefined) return { cert: readPem('--cert', cert), key: readPem('--key', key) }
+  if (cert !== undefined && key !== undefined) return readPair(cert, key)
   const remembered = recall(folder)
   if (remembered) return remembered
   const made = selfSigned(NAMES, ADDRESSES)
@@ -71,10 +73,25 @@ function remember(folder: string, { cert, key }: Certificate): OpenCertificate {
   return { cert, key, file }
 }
 
-function readPem(flag: string, path: string): string {
+function readPair(certFile: string, keyFile: string): Certificate {
+  const cert = readPem('--cert', certFile, 'a certificate', text => ({ cert: text }))
+  const key = readPem('--key', keyFile, 'the private key of --cert', text => ({ cert, key: text }))
+  return { cert, key }
+}
+
+/** A file's text, when TLS takes it as what it should be. */
+function readPem(flag: string, path: string, what: string, contextOf: (text: string) => SecureContextOptions): string {
+  const refused = (reason: string, cause: unknown) => new ExitError(2, `${flag}: ${reason}`, { cause })
+  let text: string
   try {
-    return readFileSync(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ExitError(2, `${flag}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw refused(messageOf(error), error)
   }
+  try {
+    createSecureContext(contextOf(text))
+  } catch (error) {
+    throw refused(`${path} is not ${what} in PEM (${messageOf(error)})`, error)
+  }
+  return text
 }

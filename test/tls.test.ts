@@ -54,4 +54,22 @@ describe('openCertificate', () => {
     expect(() => openCertificate(certFile, join(folder, 'none'), folder)).toThrow(ExitError)
     expect(() => openCertificate(certFile, join(folder, 'none'), folder)).toThrow(/^--key: /)
   })
+
+  it('says which of the given files is no PEM, or not the other one’s', () => {
+    openCertificate(undefined, undefined, folder)
+    openCertificate(undefined, undefined, join(folder, 'other'))
+    const [cert, key, other] = ['cert.pem', 'key.pem', 'other/key.pem'].map(name => join(folder, name))
+    const bad = join(folder, 'bad.pem')
+    writeFileSync(bad, 'nonsense')
+    const refused = (message: RegExp) =>
+      expect.objectContaining({ exitCode: 2, message: expect.stringMatching(message) })
+    const given =
+      (certFile = '', keyFile = '') =>
+      () =>
+        openCertificate(certFile, keyFile, folder)
+    expect(given(bad, bad)).toThrow(refused(/^--cert: .*bad\.pem is not a certificate in PEM/))
+    expect(given(cert, bad)).toThrow(refused(/^--key: .*bad\.pem is not the private key of --cert in PEM/))
+    expect(given(cert, other)).toThrow(refused(/^--key: .*mismatch/))
+    expect(given(cert, key)).not.toThrow()
+  })
 })
