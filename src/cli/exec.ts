@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync
 import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { messageOf } from '../config-values.ts'
 import { ExitError } from '../errors.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { addConfigOptions, configOf, DUPLICATE_SIGNAL_MS, openLog } from './start.ts'
@@ -29,7 +30,7 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
   // However the process ends.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const logFile = join(folder, 'server.log')
-  const dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
+  let dump = typeof dumpOnFailure === 'string' ? resolve(dumpOnFailure) : undefined
   const log = openLog({
     level: dump === undefined && origins.logLevel === 'default' ? 'warn' : config.logLevel,
     format: config.logFormat,
@@ -59,13 +60,13 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
       })
       signals.child = child
       process.exitCode = await exitCode(child, command[0] ?? '')
-      if (process.exitCode !== 0 && dump !== undefined) await keep(server, dump)
+      if (process.exitCode !== 0 && dump !== undefined && !(await keepRecords(server, dump))) dump = undefined
     } finally {
       await server.close()
     }
   } finally {
     log.close()
-    if (dump !== undefined && process.exitCode !== 0) copyLog(config.logFile ?? logFile, dump)
+    if (dump !== undefined && process.exitCode !== 0) await keepLog(config.logFile ?? logFile, dump)
   }
 }
 
@@ -123,14 +124,27 @@ function exitCode(child: ChildProcess, command: string): Promise<number> {
 }
 
 /** `activations.ndjson`: every record of every user's namespace, complete with its logs, newest first. */
-async function keep(server: RunningServer, folder: string): Promise<void> {
-  mkdirSync(folder, { recursive: true })
-  const response = await server.control('GET', '/activations')
-  writeFileSync(join(folder, 'activations.ndjson'), await response.text())
-  process.stderr.write(`openwhisk-standalone: what happened is in ${folder}\n`)
-}
+const keepRecords = (server: RunningServer, folder: string) =>
+  tryToKeep(async () => {
+    mkdirSync(folder, { recursive: true })
+    const response = await server.control('GET', '/activations')
+    writeFileSync(join(folder, 'activations.ndjson'), await response.text())
+    process.stderr.write(`openwhisk-standalone: what happened is in ${folder}\n`)
+  })
 
-function copyLog(file: string, folder: string): void {
-  mkdirSync(folder, { recursive: true })
-  if (existsSync(file)) copyFileSync(file, join(folder, 'server.log'))
+const keepLog = (file: string, folder: string) =>
+  tryToKeep(() => {
+    mkdirSync(folder, { recursive: true })
+    if (existsSync(file)) copyFileSync(file, join(folder, 'server.log'))
+  })
+
+/** What cannot be kept changes nothing about how the command ended. */
+async function tryToKeep(work: () => unknown): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    process.stderr.write(`openwhisk-standalone: --dump-on-failure: ${messageOf(error)}\n`)
+    return false
+  }
 }

@@ -134,6 +134,12 @@ describe('exec', () => {
     await expectNothingLeft()
   })
 
+  it('ends with the command’s exit code also when nothing can be kept of it', async () => {
+    const { code, stderr } = await exec('--dump-on-failure', '/dev/null/x', '--', 'sh', '-c', 'exit 7')
+    expect([code, stderr]).toEqual([7, expect.stringMatching(/^openwhisk-standalone: --dump-on-failure: .*\n$/)])
+    await expectNothingLeft()
+  })
+
   it('keeps its state where it is told to', async () => {
     const keep = (...args: string[]) => exec('-d', 'state', '--', 'node', ...args)
     expect((await keep('script.cjs', '0')).code).toBe(0)
