@@ -2,7 +2,6 @@
 
 import { type Command, Option as Flag } from 'commander'
 import { realClock } from '../clock.ts'
-import { resolveConfig } from '../config.ts'
 import { type AdminRequest, type AdminResult, LIMITS, runAdmin } from '../control/admin.ts'
 import { databasePath, prepareDataDir } from '../data-dir.ts'
 import { ExitError } from '../errors.ts'
@@ -10,6 +9,7 @@ import { silentLogger } from '../log.ts'
 import { storeHolder } from '../store/lock.ts'
 import { openStore } from '../store/open.ts'
 import { control, findServer } from './find-server.ts'
+import { choiceOf } from './status.ts'
 import { print } from './terminal.ts'
 
 interface Verb {
@@ -110,10 +110,9 @@ async function run(request: AdminRequest): Promise<void> {
 async function execute({ options: given, ...rest }: AdminRequest): Promise<AdminResult> {
   const { port, dataDir: namedDir, ...options } = given
   const request = { ...rest, options }
-  const { config, origins } = resolveConfig({ given: { dataDir: namedDir } })
-  const { dataDir } = config
-  const exact = origins.dataDir !== 'default'
-  const server = findServer({ port: port === undefined ? undefined : Number(port), dataDir, exact })
+  const choice = choiceOf({ port, dataDir: namedDir } as { port?: string; dataDir?: string })
+  const { dataDir } = choice
+  const server = findServer(choice)
   if (server) return (await control(server, 'POST', '/admin', request)) as AdminResult
   const holder = storeHolder(databasePath(dataDir))
   if (holder) throw new ExitError(3, `the data directory ${dataDir} is in use by process ${holder.pid ?? '?'}`)

@@ -32,7 +32,7 @@ export function register(program: Command): void {
 }
 
 /** What the flags and the working directory say about the server that is meant. */
-export function choiceOf({ port, dataDir }: { port?: string; dataDir?: string }): ServerChoice {
+export function choiceOf({ port, dataDir }: { port?: string; dataDir?: string }): ServerChoice & { dataDir: string } {
   if (port !== undefined && !/^\d{1,5}$/.test(port)) throw new ExitError(2, `--port: '${port}' is not a port`)
   const { config, origins } = resolveConfig({ given: { dataDir } })
   return {

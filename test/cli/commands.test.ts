@@ -35,6 +35,11 @@ describe('user and limits', () => {
     expect(await run('limits', 'get', 'alice')).toEqual([0, 'invocationsPerMinute = 1'])
   })
 
+  it('refuse what is no port', async () => {
+    const sentence = "openwhisk-standalone: --port: 'abc' is not a port"
+    expect(await run('user', 'create', 'somebody', '--port', 'abc')).toEqual([2, sentence])
+  })
+
   it('work on the running server, at once', async () => {
     server = await startProcess({ cwd: folder.path, args: ['--driver', 'process', '--no-prewarm'] })
     const alice = clientOf(server.url, `${UUID}:${KEY}`)
