@@ -1,7 +1,7 @@
 // `exec [options] -- command`: a server for the time of one command, as `npm test` in CI wants it.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
@@ -56,7 +56,7 @@ async function run(command: readonly string[], given: Record<string, unknown>): 
       writeFileSync(properties, `APIHOST=${server.url}\nAUTH=${server.auth}\n`, { mode: 0o600 })
       const child = spawn(command[0] ?? '', command.slice(1), {
         stdio: 'inherit',
-        env: { ...process.env, ...environment(server, properties) },
+        env: { ...process.env, ...environment(server, properties), ...trust(server, join(folder, 'ca.pem')) },
       })
       signals.child = child
       process.exitCode = await exitCode(child, command[0] ?? '')
@@ -112,6 +112,23 @@ const environment = (server: RunningServer, properties: string) => ({
   OPENWHISK_CONTROL_TOKEN: server.token,
   ...(server.gateway !== undefined && { OPENWHISK_GATEWAY: server.gateway }),
 })
+
+/**
+ * Lets Node.js clients take the certificate of our own making, beside those that the caller has them take, for which
+ * `bundle` is made. Other clients have variables that replace the system's list, which is the caller's to decide.
+ */
+function trust({ certificateFile }: RunningServer, bundle: string): { NODE_EXTRA_CA_CERTS?: string } {
+  if (certificateFile === undefined) return {}
+  const { NODE_EXTRA_CA_CERTS: others } = process.env
+  if (!others) return { NODE_EXTRA_CA_CERTS: certificateFile }
+  try {
+    writeFileSync(bundle, [others, certificateFile].map(file => readFileSync(file, 'utf8')).join('\n'))
+    return { NODE_EXTRA_CA_CERTS: bundle }
+  } catch {
+    // Node.js does without a file that it cannot read.
+    return { NODE_EXTRA_CA_CERTS: certificateFile }
+  }
+}
 
 const signalCode = (signal: NodeJS.Signals | null) => 128 + (signal ? (constants.signals[signal] ?? 0) : 0)
 

@@ -98,6 +98,23 @@ describe('exec', () => {
     expect((await exec('--', 'echo', '-ns', 'x')).stdout).toBe('-ns x\n')
   })
 
+  it('lets the command trust the certificate it made, beside others', async () => {
+    const home = join(folder.path, 'home')
+    const ping = ['node', '-e', "fetch(process.env.__OW_API_HOST + '/ping').then(r => r.text()).then(console.log)"]
+    const https = (given: NodeJS.ProcessEnv, ...args: string[]) =>
+      command({ cwd: folder.path, args: [...SERVER, '--https', '--', ...args], env: { ...env, HOME: home, ...given } })
+    const alone = await https({ NODE_EXTRA_CA_CERTS: undefined }, ...ping)
+    expect(alone).toEqual({ code: 0, stdout: 'pong\n', stderr: '' })
+    const other = join(folder.path, 'other.pem')
+    writeFileSync(other, '# another authority')
+    const show = ['sh', '-c', '"$0" "$@" && cat $NODE_EXTRA_CA_CERTS', ...ping]
+    const both = await https({ NODE_EXTRA_CA_CERTS: other }, ...show)
+    expect(both.stdout).toMatch(/^pong\n# another authority\n-----BEGIN CERTIFICATE-----\n/)
+    const untouched = await exec('--', 'sh', '-c', 'echo "$NODE_EXTRA_CA_CERTS"')
+    expect(untouched.stdout).toBe(`${process.env.NODE_EXTRA_CA_CERTS ?? ''}\n`)
+    await expectNothingLeft()
+  })
+
   it('says which command it cannot run', async () => {
     const { code, stderr } = await exec('--', 'no-such-command')
     expect([code, stderr]).toEqual([1, expect.stringContaining('cannot run no-such-command: ')])
