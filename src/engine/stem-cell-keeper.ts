@@ -97,7 +97,8 @@ export class StemCellKeeper {
   }
 
   #gaveUp(config: StemCellConfig, error: unknown): void {
-    if (this.#failed.has(config)) return
+    // A driver that stops refuses what it was asked for before: nobody misses it.
+    if (!this.#active || this.#failed.has(config)) return
     this.#failed.add(config)
     this.#services.log.warn(`no stem cell for ${config.kind}`, { error })
     this.#timers.setTimeout(() => {

@@ -131,6 +131,23 @@ describe('stem cells', () => {
     await eventually(() => stemCells(test) === 1)
   })
 
+  it('that cannot be made while the server stops are nothing to tell', async () => {
+    const test = testEngine({ prewarm: { 'nodejs:20': 1 } })
+    const made = gate()
+    let refused = false
+    test.factory.onCreate = async () => {
+      await made.opened
+      refused = true
+      throw new ContainerError('provision', 'The server is stopping.')
+    }
+    test.engine.start()
+    const closed = test.engine.close()
+    made.open()
+    await closed
+    await eventually(() => refused && test.engine.status().containers.length === 0)
+    expect(test.lines.filter(line => line.includes('stem cell'))).toEqual([])
+  })
+
   it('make room for a run that needs their memory', async () => {
     const test = testEngine({ prewarm: { 'python:3.11': 2 }, userMemoryMb: 512 })
     test.put(code('big', HELLO, { limits: { memory: 512 } }))
