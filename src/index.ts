@@ -7,7 +7,7 @@ import { advance } from './connect.ts'
 import { ExitError, WhiskError } from './errors.ts'
 import { createEventQueue, type EventQueue } from './event-queue.ts'
 import type { EventBus } from './events.ts'
-import { createLogger, silentLogger } from './log.ts'
+import { createLogger, type OpenLogger, silentLogger } from './log.ts'
 import { messages } from './messages.ts'
 import { namespaceOf } from './namespace.ts'
 import { type EventFilter, type OpenWhisk, OpenWhiskError, type OpenWhiskOptions } from './public.ts'
@@ -27,11 +27,13 @@ export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<Op
   const unknown = Object.keys(given).find(key => !Object.hasOwn(OPTIONS, key))
   if (unknown !== undefined) throw new OpenWhiskError('USAGE', unknownName('option', unknown, Object.keys(OPTIONS)))
   const ephemeral = store === undefined ? given.dataDir === undefined : store === 'memory'
+  let log: OpenLogger | undefined
   try {
     const { config } = resolveConfig({ given: { port: 0, apiGwPort: 0, ...given, ephemeral }, configFile })
-    const log = write ? createLogger({ level: config.logLevel, format: config.logFormat, write }) : undefined
+    log = write && createLogger({ level: config.logLevel, format: config.logFormat, write })
     return toOpenWhisk(await startServer(config, { log: log ?? silentLogger }), () => log?.close())
   } catch (error) {
+    log?.close()
     const { exitCode } = error instanceof ExitError ? error : { exitCode: undefined }
     const code = exitCode !== undefined && exitCode in FAILURES ? FAILURES[exitCode as keyof typeof FAILURES] : 'FAILED'
     throw new OpenWhiskError(code, error instanceof Error ? error.message : String(error), { cause: error })

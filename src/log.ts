@@ -90,6 +90,12 @@ function toFile(fd: number): (text: string) => void {
   }
 }
 
+/** What writes the pending lines of each open logger: one hook for all, for a process may have many. */
+const open = new Set<() => void>()
+const flushAll = () => {
+  for (const flush of open) flush()
+}
+
 /** How long lines may wait for company: nobody reads faster than this. */
 const GATHER_MS = 20
 
@@ -108,7 +114,8 @@ function createBatch(sink: (text: string) => void) {
     pending = ''
     if (text !== '') sink(text)
   }
-  process.once('exit', flush)
+  if (open.size === 0) process.on('exit', flushAll)
+  open.add(flush)
   return {
     add(line: string) {
       if (closed) return
@@ -119,7 +126,8 @@ function createBatch(sink: (text: string) => void) {
     close() {
       flush()
       closed = true
-      process.removeListener('exit', flush)
+      open.delete(flush)
+      if (open.size === 0) process.removeListener('exit', flushAll)
     },
   }
 }

@@ -89,7 +89,7 @@ describe('startOpenWhisk', () => {
     const warnings: Error[] = []
     const listen = (warning: Error) => warnings.push(warning)
     process.on('warning', listen)
-    const servers = await Promise.all(Array.from({ length: 14 }, () => start()))
+    const servers = await Promise.all(Array.from({ length: 14 }, () => start({ log: () => {} })))
     expect(new Set(servers.map(({ url }) => url)).size).toBe(14)
     expect(runFiles()).toHaveLength(14)
     const [first, second] = servers as [OpenWhisk, OpenWhisk]
@@ -139,12 +139,14 @@ describe('startOpenWhisk', () => {
 
 describe('a start that fails', () => {
   const rejected = async (options: object) => {
+    const hooks = process.listenerCount('exit')
     const before = runFiles()
-    const failure = await start(options as OpenWhiskOptions).then(
+    const failure = await start({ log: () => {}, ...options } as OpenWhiskOptions).then(
       () => undefined,
       (error: unknown) => error,
     )
     expect(runFiles()).toEqual(before)
+    expect(process.listenerCount('exit')).toBe(hooks)
     return failure
   }
 
