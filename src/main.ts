@@ -19,14 +19,20 @@ export { connectOpenWhisk, OpenWhiskError, startOpenWhisk } from './index.ts'
 
 /** Runs the command line and sets the exit code. The process ends when nothing is left to do. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
-  // A reader that went away (`| head`) is no reason to die with a stack.
-  process.stdout.on('error', () => process.exit(0))
+  process.stdout.on('error', lostOutput)
   process.stderr.on('error', () => {})
   try {
     await createProgram().parseAsync(admin.spellOutNamespace(argv))
   } catch (error) {
-    process.exitCode = report(error)
+    process.exitCode = report(error) || process.exitCode
   }
+}
+
+/** A reader that went away (`| head`) has what it wanted. For all else a server goes on, and a command has failed. */
+function lostOutput(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`openwhisk-standalone: standard output is lost: ${error.message}\n`)
+  process.exitCode = 1
 }
 
 export function createProgram(): Command {

@@ -1,14 +1,14 @@
 // `start` as its users meet it: what it prints, how it ends, what it refuses.
 
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { OPTIONS } from '../../src/config-options.ts'
 import { runningServers } from '../../src/run-file.ts'
-import { aFolder, build, command, eventually, GUEST, startProcess } from '../e2e/server.ts'
+import { aFolder, build, command, eventually, GUEST, spawnCommand, startProcess } from '../e2e/server.ts'
 
 const folders: (() => void)[] = []
 let cwd: string
@@ -79,6 +79,22 @@ describe('a start', () => {
     server.child.kill('SIGINT')
     const [code] = await once(server.child, 'exit')
     expect(code).toBe(0)
+  })
+
+  it.runIf(existsSync('/dev/full'))('serves on when its output is lost, and says so', async () => {
+    const output = openSync('/dev/full', 'w')
+    const child = spawnCommand({ cwd, args: ['--port', '0', ...PLAIN, '--ephemeral'], output })
+    let said = ''
+    child.stderr?.on('data', chunk => {
+      said += chunk
+    })
+    await eventually(() => said.includes('standard output is lost: ENOSPC') || undefined)
+    const { url } = await eventually(() => runningServers(join(cwd, 'run'))[0])
+    expect(await (await fetch(`${url}/ping`)).text()).toBe('pong')
+    child.kill()
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect((await command({ cwd, args: ['--help'], output })).code).toBe(1)
+    closeSync(output)
   })
 
   it('obeys NO_COLOR and FORCE_COLOR', async () => {

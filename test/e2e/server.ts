@@ -39,10 +39,12 @@ export interface SpawnOptions {
   env?: NodeJS.ProcessEnv
   /** For its standard input, which is empty otherwise. */
   input?: string
+  /** A file for its standard output, which can be read otherwise. */
+  output?: number
 }
 
 /** The command line as a process, with run files, home folder and working directory of its own. */
-export function spawnCommand({ cwd, args = [], env, input }: SpawnOptions): ChildProcess {
+export function spawnCommand({ cwd, args = [], env, input, output }: SpawnOptions): ChildProcess {
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd,
     env: {
@@ -53,7 +55,7 @@ export function spawnCommand({ cwd, args = [], env, input }: SpawnOptions): Chil
       FORCE_COLOR: undefined,
       ...env,
     },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', output ?? 'pipe', 'pipe'],
   })
   child.stdin?.end(input)
   return child
