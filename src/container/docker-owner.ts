@@ -63,8 +63,10 @@ function startOf(pid: number): Promise<string | undefined> | string | undefined 
     return fields?.[19] && `${boot ?? ''}:${fields[19]}`
   }
   if (platform() === 'win32') return undefined
+  // Other servers compare it with what they are told: in one language and one time zone.
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
   return new Promise(resolve => {
-    execFile('ps', ['-o', 'lstart=', '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C' } }, (error, stdout) =>
+    execFile('ps', ['-o', 'lstart=', '-p', String(pid)], { env }, (error, stdout) =>
       resolve(error ? undefined : stdout.trim() || undefined),
     )
   })

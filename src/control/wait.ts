@@ -86,8 +86,9 @@ function firstMatch(
         const record = find(deps, wanted)
         if (record) finish(record)
       } catch (error) {
-        finish()
+        // First: what settles it says what came of it.
         reject(error)
+        finish()
       }
     }
     const unsubscribe = deps.events.subscribe((event: WhiskEvent) => {

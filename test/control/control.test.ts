@@ -291,6 +291,14 @@ describe('wait', () => {
     expect(body.activationId).toBe(record.activationId)
   })
 
+  it('says when a record cannot be read', async () => {
+    vi.spyOn(store.activations, 'count').mockImplementation(() => {
+      throw new WhiskError('internal', 'Resource is corrupted and cannot be read.')
+    })
+    expect((await call('GET', '/wait?action=hello&timeout=5000')).status).toBe(500)
+    expect(events.active).toBe(false)
+  })
+
   it('answers 404 when the time is up, and 400 when nothing is named', async () => {
     expect((await call('GET', '/wait?action=never&timeout=20')).status).toBe(404)
     expect((await call('GET', '/wait')).status).toBe(400)
