@@ -43,7 +43,7 @@ export type DockerContainers = ContainerFactory & Pick<Addressing, 'actionHost' 
 export async function createDockerContainers(options: DockerContainersOptions): Promise<DockerContainers> {
   const { engine, host, network = 'bridge', publishPorts = false } = options
   const addressing = await chooseAddressing(engine, host, network, publishPorts)
-  const fleet = new Fleet(options, addressing, await ownLabels(options.instanceId))
+  const fleet = new Fleet(options, addressing, ownLabels(options.instanceId))
   fleet.watch()
   return {
     driver: 'docker',
@@ -91,10 +91,7 @@ class Fleet {
   async cleanup(): Promise<number> {
     const { engine, instanceId } = this.#options
     const found = await engine.withLabel(SERVER_LABEL)
-    const judged = await Promise.all(
-      found.map(async ({ id, labels }) => ((await isLeftover(labels, instanceId)) ? id : undefined)),
-    )
-    const leftovers = judged.filter(id => id !== undefined)
+    const leftovers = found.filter(({ labels }) => isLeftover(labels, instanceId)).map(({ id }) => id)
     await this.#removeAll(leftovers)
     return leftovers.length
   }

@@ -1,8 +1,8 @@
 // Which server a container belongs to, in labels, and whether that server still lives.
 
-import { execFile } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { hostname, platform } from 'node:os'
+import { hostname } from 'node:os'
+import { startedAt } from './process-table.ts'
 
 /** The instance id of the server that made a container. */
 export const SERVER_LABEL = 'org.openwhisk.standalone.server'
@@ -13,12 +13,12 @@ const HOST_LABEL = `${SERVER_LABEL}.host`
 const STARTED_LABEL = `${SERVER_LABEL}.started`
 
 /** The labels of every container that this process makes. */
-export async function ownLabels(instanceId: string): Promise<Record<string, string>> {
+export function ownLabels(instanceId: string): Record<string, string> {
   return {
     [SERVER_LABEL]: instanceId,
     [PID_LABEL]: String(process.pid),
     [HOST_LABEL]: thisHost(),
-    [STARTED_LABEL]: (await startOf(process.pid)) ?? '',
+    [STARTED_LABEL]: startOf(process.pid) ?? '',
   }
 }
 
@@ -26,14 +26,14 @@ export async function ownLabels(instanceId: string): Promise<Record<string, stri
  * Whether a container's server is surely dead. A server of another machine, or one that says too little of itself,
  * is not ours to judge.
  */
-export async function isLeftover(labels: Readonly<Record<string, string>>, instanceId: string): Promise<boolean> {
+export function isLeftover(labels: Readonly<Record<string, string>>, instanceId: string): boolean {
   if (labels[SERVER_LABEL] === undefined || labels[SERVER_LABEL] === instanceId) return false
   const pid = Number(labels[PID_LABEL])
   if (!Number.isInteger(pid) || pid <= 0) return false
   if (labels[HOST_LABEL] !== undefined && labels[HOST_LABEL] !== thisHost()) return false
   if (!isAlive(pid)) return true
   const began = labels[STARTED_LABEL]
-  const begins = await startOf(pid)
+  const begins = startOf(pid)
   return began !== undefined && began !== '' && begins !== undefined && begins !== began
 }
 
@@ -50,26 +50,13 @@ function thisHost(): string {
   return [hostname(), attempt(() => readlinkSync('/proc/self/ns/pid'))].filter(Boolean).join(' ')
 }
 
-/** Something that differs between two processes of one id; undefined where the system does not tell. */
-function startOf(pid: number): Promise<string | undefined> | string | undefined {
-  if (platform() === 'linux') {
-    const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
-    // The command's name, in brackets, may hold blanks and brackets itself.
-    const fields = attempt(() =>
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' '),
-    )
-    return fields?.[19] && `${boot ?? ''}:${fields[19]}`
-  }
-  if (platform() === 'win32') return undefined
-  // Other servers compare it with what they are told: in one language and one time zone.
-  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
-  return new Promise(resolve => {
-    execFile('ps', ['-o', 'lstart=', '-p', String(pid)], { env }, (error, stdout) =>
-      resolve(error ? undefined : stdout.trim() || undefined),
-    )
-  })
+/** Something that differs between two processes of one id, also after a reboot; undefined where the system does not tell. */
+function startOf(pid: number): string | undefined {
+  const started = startedAt(pid)
+  if (started === undefined) return undefined
+  // Linux counts from the boot.
+  const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
+  return boot === undefined ? started : `${boot}:${started}`
 }
 
 function attempt<T>(read: () => T): T | undefined {
