@@ -23,8 +23,9 @@ export interface RuntimeClient {
   initialize(body: string, options: CallOptions): Promise<RuntimeAnswer>
   run(body: string, options: CallOptions): Promise<RuntimeAnswer>
   /**
-   * Takes the runtime through a request that does nothing, over a connection that the next call then finds. For our own
-   * runtimes; settles whatever comes of it.
+   * Takes the runtime through a request that does nothing, as soon as it listens, over a connection that the next call
+   * then finds. Our own runtimes know the request, to the others it is one for a path that they do not have. Settles
+   * whatever comes of it; given up when `initialize` is called.
    */
   warmUp(): Promise<void>
   /** Closes the connections that lie idle, as before a container is suspended. */
@@ -33,13 +34,15 @@ export interface RuntimeClient {
   close(): void
 }
 
-/** How long /init pauses before it is sent again: briefly at first, since most containers listen within 200 ms. */
+/** How long a pause is before another attempt: brief at first, since most containers listen within 200 ms. */
 const MIN_RETRY_MS = 2
 const MAX_RETRY_MS = 50
 const RETRY_SHARE = 0.05
 const DEFAULT_REUSE_MS = 2000
 
-const WARM_UP: CallOptions = { timeoutMs: 5_000, maxResponseBytes: 1024, truncationBytes: 1024 }
+const WARM_UP: CallOptions = { timeoutMs: 30_000, maxResponseBytes: 1024, truncationBytes: 1024 }
+/** Not empty, so that the runtime's parser has seen one. */
+const WARM_UP_BODY = '{"value":{}}'
 
 type Failure = Extract<PostOutcome, { type: 'failed' }>
 
@@ -68,6 +71,7 @@ class KeepAliveClient implements RuntimeClient {
   readonly #idle: Connection[] = []
   /** What ends each call in progress when the client is closed. */
   readonly #aborts = new Set<() => void>()
+  #initializing = false
   #closed = false
 
   constructor(address: RuntimeAddress, options: ClientOptions) {
@@ -78,20 +82,11 @@ class KeepAliveClient implements RuntimeClient {
   }
 
   async initialize(body: string, call: CallOptions): Promise<RuntimeAnswer> {
+    this.#initializing = true
     const startedAt = this.#clock.now()
-    const began = performance.now()
-    const deadline = began + call.timeoutMs
-    for (;;) {
-      const left = deadline - performance.now()
-      if (left <= 0) return this.#timedOut(startedAt, call)
-      const outcome = this.#gone ? REMOVED : await this.#attempt('/init', body, call, left)
-      if (!unanswered(outcome) || this.#closed) return this.#answer(startedAt, call, outcome)
-      // OpenWhisk: standalone.conf has /init retried after any failure without a response, so a container that died
-      // at load ends with the time limit's text.
-      const now = performance.now()
-      const pauseMs = Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, (now - began) * RETRY_SHARE))
-      await this.#pause(Math.min(pauseMs, Math.max(1, deadline - now)))
-    }
+    // OpenWhisk: standalone.conf has /init retried after any failure without a response, so a container that died
+    // at load ends with the time limit's text.
+    return this.#answer(startedAt, call, await this.#persist('/init', body, call))
   }
 
   async run(body: string, call: CallOptions): Promise<RuntimeAnswer> {
@@ -101,7 +96,7 @@ class KeepAliveClient implements RuntimeClient {
   }
 
   async warmUp(): Promise<void> {
-    if (!this.#gone) await this.#attempt('/warmup', '{}', WARM_UP, WARM_UP.timeoutMs)
+    await this.#persist('/warmup', WARM_UP_BODY, WARM_UP, () => this.#initializing || this.#gone)
   }
 
   dropIdle(): void {
@@ -134,6 +129,26 @@ class KeepAliveClient implements RuntimeClient {
     }
     connection.idleSince = performance.now()
     this.#idle.push(connection)
+  }
+
+  /** Attempts until anything is answered, or it `isGivenUp`; undefined when the time ran out first. */
+  async #persist(
+    path: string,
+    body: string,
+    call: CallOptions,
+    isGivenUp = () => false,
+  ): Promise<PostOutcome | undefined> {
+    const began = performance.now()
+    const deadline = began + call.timeoutMs
+    for (;;) {
+      const left = deadline - performance.now()
+      if (left <= 0) return undefined
+      const outcome = this.#gone ? REMOVED : await this.#attempt(path, body, call, left)
+      if (!unanswered(outcome) || this.#closed || isGivenUp()) return outcome
+      const now = performance.now()
+      const pauseMs = Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, (now - began) * RETRY_SHARE))
+      await this.#pause(Math.min(pauseMs, Math.max(1, deadline - now)))
+    }
   }
 
   /** One attempt; undefined when `limitMs` ran out first. */

@@ -121,6 +121,7 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
     run: (body, options) => client.run(body, options),
     logs: request => collector.collect(request),
     onLogLine: listener => collector.onLine(listener),
+    warmUp: () => client.warmUp(),
     async suspend() {
       client.dropIdle()
       await engine.pause(id)

@@ -352,6 +352,7 @@ export class ContainerPool {
       proxy.adopt(container)
       this.#services.observer.container('container.created', proxy)
       if (proxy.state !== 'prewarmed') return
+      // Differs from OpenWhisk: there the first /init is also the first request that a runtime sees, and takes longer.
       void container.warmUp?.()
       this.#stir()
     } catch (error) {

@@ -17,6 +17,7 @@ const serializeError = require('./serialize-error.cjs')
 
 const SENTINEL_LINE = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n'
 const LIFELINE = 3
+const WARM_UP_VARIABLE = '__OW_WARM_UP'
 const HEAD_END = Buffer.from('\r\n\r\n')
 const REASONS = { 200: 'OK', 403: 'Forbidden', 500: 'Internal Server Error', 502: 'Bad Gateway' }
 
@@ -104,11 +105,13 @@ const stackOf = error => {
   }
 }
 
+const requireHere = () => createRequire(join(process.cwd(), 'runner.js'))
+
 const initialize = async message => {
   try {
     const entry = message.binary
       ? runner.loadArchive(Buffer.from(message.code, 'base64'), message.main)
-      : runner.evaluate(message.code, message.main, createRequire(join(process.cwd(), 'runner.js')))
+      : runner.evaluate(message.code, message.main, requireHere())
     if (typeof entry !== 'function') throw `Action entrypoint '${message.main}' is not a function.`
     main = entry
     self.initialized = true
@@ -124,10 +127,14 @@ const initialize = async message => {
 }
 
 /** Goes once through what the first /init and /run will need: asked of a stem cell while nobody waits for it. */
-const warmUp = () => {
+const warmUp = async body => {
   if (main || state !== 'ready') return reply(403, 'There is an action already.')
-  runner.evaluate('function main() {}', 'main', createRequire(join(process.cwd(), 'runner.js')))
-  return { status: 200, body: JSON.stringify({}) }
+  const entry = runner.evaluate('function main(args) { return args }', 'main', requireHere())
+  setEnvironment(WARM_UP_VARIABLE, 'x')
+  delete process.env[WARM_UP_VARIABLE]
+  const value = await entry.call({}, body.value ?? {})
+  for (const fd of [1, 2]) emit(fd, '')
+  return { status: 200, body: JSON.stringify(value) }
 }
 
 /** @returns {Answer | Promise<Answer>} */

@@ -222,3 +222,42 @@ describe('/init', () => {
     expect(await client.run('{}', CALL)).toMatchObject({ type: 'connectionError', beforeResponse: true })
   })
 })
+
+describe('a warm-up', () => {
+  test('waits until the runtime listens, and leaves its connection to /init', async () => {
+    const { server, port } = await runtime(() => undefined)
+    await new Promise(resolve => server.close(resolve))
+    const client = clientOf(port)
+    const warmingUp = client.warmUp()
+    await new Promise(resolve => setTimeout(resolve, 60))
+    const { seen, sockets } = await runtime(socket => socket.write(answer('{}')), port)
+    await warmingUp
+    await client.initialize('{}', CALL)
+    expect(seen.map(({ head }) => head.split(' ')[1])).toEqual(['/warmup', '/init'])
+    expect(sockets).toHaveLength(1)
+  })
+
+  test('is content with a runtime that knows no such request', async () => {
+    const { seen, port } = await runtime(socket => socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'))
+    await clientOf(port).warmUp()
+    expect(seen).toHaveLength(1)
+  })
+
+  test('is not tried again once /init was called', async () => {
+    const { server, port } = await runtime(() => undefined)
+    await new Promise(resolve => server.close(resolve))
+    const client = clientOf(port)
+    const warmingUp = client.warmUp()
+    const initializing = client.initialize('{}', CALL)
+    await warmingUp
+    const { seen } = await runtime(socket => socket.write(answer('{}')), port)
+    await initializing
+    expect(seen.map(({ head }) => head.split(' ')[1])).toEqual(['/init'])
+  })
+
+  test('is not sent to the address of a container that is gone', async () => {
+    const { seen, port } = await runtime(socket => socket.write(answer('{}')))
+    await clientOf(port, { gone: () => true }).warmUp()
+    expect(seen).toEqual([])
+  })
+})

@@ -66,6 +66,7 @@ export const testContainerFactory = (
     testLogs(create)
     if (options.runsProcesses === false) return
     testFailures(create, options)
+    testWarmUp(create, options)
     if (options.testsRuntimes === false) return
     testNodeRuntime(create)
     if (!options.without?.includes('python:3.11')) testPythonRuntime(create)
@@ -228,6 +229,51 @@ const testLogs = (create: Create) => {
     // The streams are two pipes: which of them the engine reads first is not said.
     expect(lines).toContain('stdout: before')
     expect(lines.at(-1)).toBe('stderr: The action did not initialize or run as expected. Log data might be missing.')
+  })
+}
+
+/** What its code says of the runtime that it finds, by kind. */
+const WARMED_UP = {
+  'nodejs:20':
+    'function main() { return { module: typeof module, initialized: this.initialized, own: Object.keys(process.env).filter(key => /WARM/.test(key)) } }',
+  'python:3.11':
+    'import os\ndef main(args):\n    return {"module": "object", "initialized": True, "own": [key for key in os.environ if "WARM" in key]}\n',
+}
+
+const testWarmUp = (create: Create, { without = [] }: ConformanceOptions) => {
+  test.each(Object.entries(WARMED_UP).filter(([kind]) => !without.includes(kind)))(
+    'of %s takes its action as if nothing had been there after it was warmed up',
+    async (kind, code) => {
+      const container = await create({ kind })
+      await container.warmUp?.()
+      await container.warmUp?.()
+      expect(await initialize(container, { code })).toMatchObject({ type: 'response', status: 200 })
+      const answer = await run(container)
+      const seen: unknown = answer.type === 'response' && JSON.parse(answer.body)
+      expect(seen).toEqual({ module: 'object', initialized: true, own: [] })
+      expect(await logsOf(container)).toEqual([])
+      // Too late: it changes nothing.
+      await container.warmUp?.()
+      expect(await run(container)).toMatchObject({ type: 'response', status: 200 })
+      expect(await logsOf(container)).toEqual([])
+    },
+  )
+
+  test('takes its action while it is warmed up', async () => {
+    const container = await create()
+    const warmedUp = container.warmUp?.()
+    expect(await initialize(container, { code: ECHO })).toMatchObject({ type: 'response', status: 200 })
+    expect(outcome(await run(container, { n: 1 }))).toBe('200 {"n":1}')
+    expect(await logsOf(container)).toEqual([])
+    expect(await warmedUp).toBeUndefined()
+  })
+
+  test('ends its warming up when it goes meanwhile', async () => {
+    const container = await create()
+    const warmedUp = container.warmUp?.()
+    await container.destroy()
+    expect(await warmedUp).toBeUndefined()
+    expect(await container.warmUp?.()).toBeUndefined()
   })
 }
 

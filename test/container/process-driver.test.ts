@@ -291,40 +291,6 @@ describe('a container', () => {
   })
 })
 
-describe('a runtime that was warmed up', () => {
-  test.each([
-    ['nodejs:20', 'function main() { return { seen: typeof module, initialized: this.initialized } }'],
-    ['python:3.11', 'def main(args):\n    return {"seen": "object", "initialized": True}\n'],
-  ])('of %s takes its action as if nothing had been there', async (kind, code) => {
-    const tmpDir = newTmpDir()
-    const factory = factoryIn(tmpDir)
-    try {
-      const container = await factory.create(aContainerRequest({ kind }))
-      await container.warmUp?.()
-      await container.warmUp?.()
-      expect(await initialize(container, { code })).toMatchObject({ type: 'response', status: 200 })
-      const answer = await run(container)
-      expect(answer.type === 'response' && JSON.parse(answer.body)).toEqual({ seen: 'object', initialized: true })
-      expect(await logsOf(container)).toEqual([])
-      // Too late: it changes nothing.
-      await container.warmUp?.()
-      expect(await run(container)).toMatchObject({ type: 'response', status: 200 })
-      expect(await logsOf(container)).toEqual([])
-    } finally {
-      await factory.close()
-    }
-  })
-
-  test('settles also when the container goes meanwhile', async () => {
-    const factory = factoryIn(newTmpDir())
-    const container = await factory.create(aContainerRequest())
-    const warmedUp = container.warmUp?.()
-    await factory.close()
-    expect(await warmedUp).toBeUndefined()
-    expect(await container.warmUp?.()).toBeUndefined()
-  })
-})
-
 describe('an action', () => {
   test.each([
     ['nodejs:20', 'function main() { return { priority: require("os").getPriority() } }'],
