@@ -14,7 +14,8 @@
 //   removed       nothing is left of it
 //
 // Invariants:
-// - `active` counts the runs that have it, `collecting` those of them that only wait for their logs.
+// - `active` counts the runs that have it, `collecting` those of them that only wait for their logs, `trailing` those of
+//   these that are in no other run's way.
 // - A run may take a container that is still creating or initializing when the action's concurrency allows; it then
 //   waits for the one opening that the first run began (`open`), and shares its failure.
 // - `retired` is for good: no run takes it any more, and it is removed when the last one gave it back. So it is with a
@@ -41,6 +42,8 @@ const EXITS: { readonly [state in SlotState]: readonly SlotState[] } = {
 }
 
 export interface ProxyHooks {
+  /** It has room for another run, although the one before it is not given back yet. */
+  freed(proxy: ContainerProxy): void
   /** It is in `removing`: take it out of the books. Called once. */
   gone(proxy: ContainerProxy): void
 }
@@ -66,10 +69,13 @@ export class ContainerProxy implements Slot {
   namespace: string | undefined
   active = 0
   collecting = 0
+  trailing = 0
   held = 0
   retired = false
   lastUsed: number
   expiresAt: number | undefined
+  /** The logs of a run were complete: this runtime is known to mark their ends. */
+  marksLogs = false
   /** Of a stem cell: settles when its container is adopted, rejects with ContainerError when there is none. */
   making: Promise<void> | undefined
 
@@ -129,7 +135,7 @@ export class ContainerProxy implements Slot {
   /** Takes it for a run. True when it was idle: a run that finds it dead then may go elsewhere. */
   acquire(): boolean {
     this.active += 1
-    const idle = this.active === 1
+    const idle = this.active - this.trailing === 1
     this.#grace?.cancel()
     if (this.#state === 'prewarmed') this.#setState('initializing')
     if (this.#state === 'ready') this.#setState('running')
@@ -163,6 +169,24 @@ export class ContainerProxy implements Slot {
   /** True when it is frozen or on the way there or back. */
   get frozen(): boolean {
     return this.#state === 'pausing' || this.#state === 'paused' || this.#state === 'resuming'
+  }
+
+  /**
+   * Settles with the logs of a run that has ended. `trails`: meanwhile it may have the next one.
+   * @returns what `collected` settles with
+   */
+  async collect<T>(collected: Promise<T>, trails: boolean): Promise<T> {
+    this.collecting += 1
+    if (trails) {
+      this.trailing += 1
+      this.#hooks.freed(this)
+    }
+    try {
+      return await collected
+    } finally {
+      this.collecting -= 1
+      if (trails) this.trailing -= 1
+    }
   }
 
   /** A run gives it back; removed when it is retired and this was the last one. */

@@ -142,6 +142,7 @@ export function createInvoker(deps: InvokerDeps, options: InvokerOptions): Engin
       drivers.create(proxy, run.action, run.namespace, run.transid),
     imageOf: (run: Parameters<typeof execute>[1]) => drivers.imageOf(run.action),
     sentinelled: (run: Parameters<typeof execute>[1]) => drivers.sentinelled(run.action),
+    sentinelsFirst: (run: Parameters<typeof execute>[1]) => drivers.sentinelsFirst(run.action),
   }
   const shared = { ...deps, clock: waits, records, observer, activationId: deps.activationIds, transid: childTransid }
   const systemActions = new SystemActions({
@@ -223,7 +224,7 @@ function statusOf(pool: ContainerPool, composites: Composites, userMemoryMb: num
       state: slot.state,
       kind: slot.kind,
       memoryMb: slot.memoryMb,
-      active: slot.active,
+      active: slot.active - slot.trailing,
       ...(slot.action === undefined ? {} : { action: `${slot.action.namespace}/${slot.action.name}` }),
       ...(slot.namespace === undefined ? {} : { namespace: slot.namespace }),
       ...(slot.container === undefined ? {} : { driver: slot.container.driver }),

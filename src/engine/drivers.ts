@@ -20,6 +20,11 @@ export interface DriverOptions {
 }
 
 const BLACKBOX = 'blackbox'
+/**
+ * Families of kinds whose runtimes write their sentinels before they answer: that of Node.js, and those behind the
+ * ActionLoop proxy. Those of Java and .NET answer first.
+ */
+const SENTINELS_FIRST = new Set(['nodejs', 'python', 'go', 'php', 'ruby', 'rust', 'swift'])
 /** How long an image that was not to be had is not asked for again while another driver can do without. */
 const MISSING_IMAGE_MS = 300_000
 const DOCKER_CPU_SHARES = 1024
@@ -48,6 +53,12 @@ export class Drivers {
     // Of the images that users name, the platform's own are known to write sentinels.
     if ('image' in exec) return this.#native.has(withTag(exec.image))
     return this.#options.runtimes.resolveKind(exec.kind)?.sentinelledLogs ?? true
+  }
+
+  /** Whether its runtime writes both sentinels of a run before it answers, so that all it writes later is a later run's. */
+  sentinelsFirst(action: ExecutableAction): boolean {
+    const { exec } = action
+    return !('image' in exec) && SENTINELS_FIRST.has(exec.kind.split(':', 1)[0] ?? '') && this.sentinelled(action)
   }
 
   /** A container for an action. Fails with ContainerError. */

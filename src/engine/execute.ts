@@ -34,11 +34,14 @@ export interface ExecutionServices {
   imageOf(run: Run): string
   /** Whether its runtime writes sentinels into its logs. */
   sentinelled(run: Run): boolean
+  /** Whether it writes them before it answers. */
+  sentinelsFirst(run: Run): boolean
   /** How much of a response this namespace may have. */
   limitsOf(identity: Identity): Pick<SystemLimits, 'maxPayload' | 'truncation'>
 }
 
 const MEGABYTE = 1024 * 1024
+const LOST_LOGS: CollectedLogs = { lines: [messages.logFailure], failed: true }
 
 /**
  * Runs it; settles when the container is free again, its logs read. `idle` tells that the container was unused before:
@@ -224,17 +227,16 @@ class Execution {
     run.state = 'ended'
     let logs: CollectedLogs
     if (collected instanceof Promise) {
-      this.#proxy.collecting += 1
       const pending = records.putWithoutLogs(record, run)
       settle(run, record, pending.committed)
-      logs = await collected.catch(() => ({ lines: [messages.logFailure], failed: true }))
+      logs = await this.#proxy.collect(collected, this.#trails(outcome)).catch(() => LOST_LOGS)
       pending.complete(logs.lines)
-      this.#proxy.collecting -= 1
     } else {
       logs = collected
       const stored: WhiskActivation = logs.lines.length === 0 ? record : { ...record, logs: logs.lines }
       settle(run, record, records.put(stored, run.identity, run.awaited))
     }
+    if (!logs.failed) this.#proxy.marksLogs = true
     observer.ended(record, run.identity, run.transid, run.startKind, {
       wait: times.waitTime,
       init: times.initTime,
@@ -242,6 +244,15 @@ class Execution {
       logs: clock.now() - times.end,
     })
     return keepsContainer(outcome.response) && !logs.failed ? 'keep' : 'discard'
+  }
+
+  /**
+   * Whether the next run may begin before the logs of this one are here: not where the container goes, where it has not
+   * shown yet that the ends of its logs are marked, and while somebody is shown who writes which line.
+   */
+  #trails(outcome: Outcome): boolean {
+    const { observer, sentinelsFirst } = this.#services
+    return this.#proxy.marksLogs && keepsContainer(outcome.response) && !observer.listening && sentinelsFirst(this.#run)
   }
 
   #logs(container: Container | undefined, developerError: boolean): CollectedLogs | Promise<CollectedLogs> {

@@ -33,7 +33,7 @@ import { profileOf } from './profile.ts'
 import { Quiet } from './quiet.ts'
 import type { Run } from './run.ts'
 import { RunBuffer } from './run-buffer.ts'
-import { type ContainerStart, sameAction, schedule } from './schedule.ts'
+import { type ContainerStart, hasRoom, sameAction, schedule } from './schedule.ts'
 import { StemCellKeeper } from './stem-cell-keeper.ts'
 import type { StemCellConfig } from './stem-cells.ts'
 
@@ -301,7 +301,7 @@ export class ContainerPool {
   /** Gives those who wait for this container what it has room for; sends them away when it goes. */
   #serveHeld(proxy: ContainerProxy): void {
     for (const held of this.#held.get(proxy) ?? []) {
-      if (!proxy.retired && proxy.active >= held.run.action.limits.concurrency) return
+      if (!proxy.retired && !hasRoom(proxy, held.run.action.limits.concurrency)) return
       this.#unhold(proxy, held)
       if (proxy.retired) this.#again(held.run)
       else this.#dispatch(proxy, held.run, 'warmed')
@@ -333,7 +333,7 @@ export class ContainerPool {
       stemCell,
       clock: this.#services.clock,
       pauseGraceMs: this.#options.pauseGraceMs,
-      hooks: { gone: gone => this.#gone(gone) },
+      hooks: { gone: gone => this.#gone(gone), freed: () => this.#stir() },
     })
     this.#slots.add(proxy)
     return proxy

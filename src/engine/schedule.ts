@@ -39,6 +39,8 @@ export interface Slot {
   readonly active: number
   /** Those of them that only wait for their logs. */
   readonly collecting: number
+  /** Those of these whose logs no later run can get into: they are in nobody's way. */
+  readonly trailing: number
   /** Runs that wait for one of these. */
   readonly held: number
   /** Takes no more runs, and goes when its last one has ended. */
@@ -104,10 +106,10 @@ function findShared<S extends Slot>(demand: Demand, slots: Iterable<S>): Decisio
   for (const slot of slots) {
     if (slot.action === undefined || slot.retired || slot.namespace !== demand.namespace) continue
     if (!sameAction(slot.action, demand.action)) continue
-    if (slot.active < concurrency) {
+    if (hasRoom(slot, concurrency)) {
       if (isInitialized(slot.state)) return { type: 'reuse', slot, label: 'warmed' }
       starting ??= slot
-    } else if (slot.collecting > slot.held) {
+    } else if (aboutToHaveRoom(slot, concurrency) > slot.held) {
       finishing ??= slot
     }
   }
@@ -115,8 +117,19 @@ function findShared<S extends Slot>(demand: Demand, slots: Iterable<S>): Decisio
     return { type: 'reuse', slot: starting, label: starting.fromStemCell ? 'warming' : 'warmingCold' }
   }
   // Differs from OpenWhisk: there a caller that comes back within the log collection of its own last call gets
-  // another container; here the run waits for that collection, which takes a millisecond as a rule.
+  // another container; here the run has the same one at once when the logs are trailing, else it waits for that
+  // collection, which takes a millisecond as a rule.
   return finishing !== undefined && !demand.lingered ? { type: 'linger', slot: finishing } : undefined
+}
+
+/** Whether another run may have it. No more than a run's worth of logs may trail behind each that it can have. */
+export function hasRoom(slot: Pick<Slot, 'active' | 'trailing'>, concurrency: number): boolean {
+  return slot.active - slot.trailing < concurrency && slot.trailing <= concurrency
+}
+
+/** For how many runs there will be room when the logs are read that are being read. */
+function aboutToHaveRoom({ active, collecting, trailing }: Slot, concurrency: number): number {
+  return active - trailing < concurrency ? trailing : collecting - trailing
 }
 
 function isInitialized(state: SlotState): boolean {

@@ -44,11 +44,15 @@ export interface TestEngineOptions extends Partial<InvokerOptions> {
   readonly limits?: LimitsOption
   readonly builtins?: Record<string, BuiltinHandler>
   readonly factories?: readonly ContainerFactory[]
+  /** What the fake containers run; see `fakeFactory`. */
+  readonly kinds?: RegExp
+  /** Nobody listens to events: `events` stays empty. */
+  readonly unheard?: boolean
 }
 
 export function testEngine(options: TestEngineOptions = {}): TestEngine {
   const clock = fakeClock()
-  const factory = fakeFactory({ clock })
+  const factory = fakeFactory({ clock, kinds: options.kinds })
   const lines: string[] = []
   const write = (message: string, _fields?: LogFields) => void lines.push(message)
   const log: Logger = { ...silentLogger, info: write, warn: write, error: write, enabled: level => level !== 'debug' }
@@ -58,7 +62,7 @@ export function testEngine(options: TestEngineOptions = {}): TestEngine {
   const throttler = createThrottler(clock, limits)
   const bus = new EventBus()
   const events: WhiskEvent[] = []
-  bus.subscribe(event => events.push(event))
+  if (!options.unheard) bus.subscribe(event => events.push(event))
   const engine = createInvoker(
     {
       store,

@@ -76,6 +76,118 @@ describe('runs that share a container', () => {
   })
 })
 
+describe('a run whose logs are on their way', () => {
+  /** An engine where `guest/hello` ran once, and the output of its container comes only when `logs` opens. */
+  const lateLogs = async (kind = 'nodejs:20', options: Parameters<typeof testEngine>[0] = { unheard: true }) => {
+    const test = testEngine(options)
+    test.put(code('hello', HELLO, { exec: { kind, code: HELLO, binary: false } }))
+    await test.run('guest/hello')
+    const logs = gate()
+    const [container] = test.factory.made
+    container?.delayOutput(logs.opened)
+    return { ...test, logs, container }
+  }
+  const logsOf = ({ store }: ReturnType<typeof testEngine>, { activationId }: { activationId: string }) =>
+    store.activations.get('guest', activationId)?.logs.map(line => line.split(' ').at(-1))
+
+  it('leaves its container to the next one, and each gets its own', async () => {
+    const test = await lateLogs()
+    const { run, engine, factory, container, logs } = test
+    const first = await run('guest/hello', { n: 1 })
+    expect(engine.status().containers).toMatchObject([{ active: 0, state: 'running' }])
+    const running = gate()
+    factory.onRun = () => running.opened
+    const second = test.invoke('guest/hello', { n: 2 })
+    await eventually(() => container?.runs.length === 3)
+    expect(engine.status().containers).toMatchObject([{ active: 1 }])
+    container?.write('stdout', 'second')
+    running.open()
+    const record = await second.done
+    expect([logsOf(test, first), logsOf(test, record)]).toEqual([[], []])
+    logs.open()
+    await eventually(() => engine.status().running === 0)
+    expect([logsOf(test, first), logsOf(test, record)]).toEqual([['hi'], ['second', 'hi']])
+    expect(factory.made).toHaveLength(1)
+    expect(engine.status().containers).toMatchObject([{ active: 0, state: 'ready' }])
+  })
+
+  it('lets one that waits have its container', async () => {
+    const { run, invoke, factory, container } = await lateLogs('nodejs:20', { unheard: true, userMemoryMb: 256 })
+    const running = gate()
+    factory.onRun = body => ((body as { value: { slow?: 1 } }).value.slow ? running.opened : undefined)
+    const slow = invoke('guest/hello', { slow: 1 })
+    const waiting = run('guest/hello', { n: 2 })
+    running.open()
+    await Promise.all([slow.done, waiting])
+    expect(container?.runs).toHaveLength(3)
+  })
+
+  it('lets no third one begin before they are there', async () => {
+    const { run, invoke, factory, container, logs } = await lateLogs()
+    await run('guest/hello')
+    await run('guest/hello')
+    const third = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container?.runs).toHaveLength(3)
+    logs.open()
+    await third.done
+    expect(container?.runs).toHaveLength(4)
+    expect(factory.made).toHaveLength(1)
+  })
+
+  it('keeps a container that goes with it', async () => {
+    const { run, invoke, factory, container, clock } = await lateLogs()
+    factory.onRun = () => ({ status: 502, body: '{"error":"bad"}' })
+    await run('guest/hello')
+    factory.onRun = undefined
+    const second = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container?.runs).toHaveLength(2)
+    await clock.advance(1_000)
+    expect((await second.done).response.statusCode).toBe(0)
+    expect(factory.made.map(({ runs }) => runs.length)).toEqual([2, 1])
+  })
+
+  it('keeps its container while somebody is shown the lines', async () => {
+    const { run, invoke, container, logs } = await lateLogs('nodejs:20', {})
+    await run('guest/hello')
+    const second = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container?.runs).toHaveLength(2)
+    logs.open()
+    await second.done
+    expect(container?.runs).toHaveLength(3)
+  })
+
+  it('keeps it when that has not shown yet that it marks the ends of logs', async () => {
+    const { put, run, invoke, factory } = testEngine({ unheard: true })
+    put(code('hello', HELLO))
+    const logs = gate()
+    factory.onRun = (_, container) => {
+      container.delayOutput(logs.opened)
+      return undefined
+    }
+    await run('guest/hello')
+    const second = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(factory.made[0]?.runs).toHaveLength(1)
+    logs.open()
+    await second.done
+    expect(factory.made).toHaveLength(1)
+  })
+
+  it('keeps it when its runtime answers before it marks the end', async () => {
+    const { run, invoke, container, logs } = await lateLogs('java:8', { unheard: true, kinds: /^java:/ })
+    await run('guest/hello')
+    const second = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container?.runs).toHaveLength(2)
+    logs.open()
+    await second.done
+    expect(container?.runs).toHaveLength(3)
+  })
+})
+
 describe('a closed pool', () => {
   it('gives no run a container, not even one that had another', async () => {
     const clock = fakeClock()

@@ -25,11 +25,12 @@ async function simulate(seed: number, userMemoryMb: number, options: Parameters<
   const next = random(seed)
   const upTo = (n: number) => Math.floor(next() * n)
   const chance = (p: number) => next() < p
-  const test = testEngine({ userMemoryMb, idleTimeoutMs: 5_000, ...options })
+  // While nobody listens the logs of one run may trail behind the next.
+  const test = testEngine({ userMemoryMb, idleTimeoutMs: 5_000, unheard: seed % 2 === 0, ...options })
   const { engine, clock, factory } = test
   const namespaces = ['guest', 'a', 'b'].map(name => anIdentity({ namespace: { name, uuid: name } }))
   const actions = Array.from({ length: 6 }, (_, i) =>
-    code(`x${i}`, 'function main() { return {} }', {
+    code(`x${i}`, 'function main(p) { console.log(p.n); return { n: p.n } }', {
       limits: {
         memory: [128, 256, 384, 512][upTo(4)] ?? 128,
         concurrency: chance(0.3) ? 3 : 1,
@@ -52,6 +53,7 @@ async function simulate(seed: number, userMemoryMb: number, options: Parameters<
     const fate = next()
     await later(fate < 0.03 ? 10_000 : upTo(400))
     if (fate > 0.97) container.crash()
+    if (fate < 0.3) container.delayOutput(later(upTo(60)))
     if (fate > 0.93) return { status: 502, body: '{"error":"run"}' }
     return undefined
   }
@@ -96,7 +98,7 @@ async function simulate(seed: number, userMemoryMb: number, options: Parameters<
     check()
   }
   expect(over).toBe(true)
-  return { ...test, records: await all, namespaces }
+  return { ...test, actions, records: await all, namespaces }
 }
 
 describe('the engine, whatever happens,', () => {
@@ -110,8 +112,10 @@ describe('the engine, whatever happens,', () => {
   ])(
     'ends every invocation, never exceeds its memory and leaks no container (seed %s, %s MB)',
     async (seed, memory) => {
-      const { records, engine, clock, factory, store, throttler, namespaces } = await simulate(seed, memory)
+      const { actions, records, engine, clock, factory, store, throttler, namespaces } = await simulate(seed, memory)
       expect(new Set(records.map(({ activationId }) => activationId)).size).toBe(records.length)
+      // The last logs may be on their way.
+      await clock.advance(100)
       await eventually(() => engine.status().running === 0)
       expect(engine.status().queue.activations).toBe(0)
       for (const { namespace } of namespaces) expect(throttler.inFlight(namespace.uuid)).toBe(0)
@@ -119,8 +123,13 @@ describe('the engine, whatever happens,', () => {
       await eventually(() => factory.alive.length === 0)
       expect(engine.status().containers).toEqual([])
       expect(store.queue.all()).toEqual([])
-      for (const { activationId, namespace } of records) {
-        expect(store.activations.get(namespace, activationId)).toBeDefined()
+      for (const { activationId, namespace, name } of records) {
+        const stored = store.activations.get(namespace, activationId)
+        expect(stored).toBeDefined()
+        const { limits } = actions.find(action => action.name === name) ?? {}
+        if (stored?.response.statusCode !== 0 || limits?.concurrency !== 1 || limits.logs === 0) continue
+        const { n } = stored.response.result as { n: number }
+        expect(stored.logs).toEqual([expect.stringMatching(new RegExp(` stdout: ${n}$`))])
       }
     },
   )

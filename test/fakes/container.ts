@@ -29,6 +29,8 @@ export interface FakeContainer extends Container {
   readonly warmedUp: boolean
   /** Writes to one of its outputs, as if the action did; a newline is added. */
   write(stream: 'stdout' | 'stderr', line: string): void
+  /** What is written from now on arrives after that, in its order. */
+  delayOutput(until: Promise<unknown>): void
   /** Ends as if it had crashed: calls in progress and later ones fail. */
   crash(reason?: { outOfMemory?: boolean }): void
 }
@@ -54,7 +56,7 @@ export interface FakeFactoryOptions {
   /** Stamps answers and logs, and measures time limits. */
   clock?: Clock
   driver?: DriverName
-  kinds?: RegExp
+  kinds?: RegExp | undefined
 }
 
 interface InitBody {
@@ -201,10 +203,19 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
     settleExited = resolve
   })
 
+  /** Present while output is on its way. */
+  let arriving: Promise<unknown> | undefined
+
+  const arrive = (act: () => void) => {
+    if (arriving) arriving = arriving.then(act)
+    else act()
+  }
   const end = (outOfMemory: boolean) => {
     if (!calls.end(outOfMemory)) return
-    collector.end('stdout')
-    collector.end('stderr')
+    arrive(() => {
+      collector.end('stdout')
+      collector.end('stderr')
+    })
     settleExited()
   }
 
@@ -250,7 +261,10 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
       destroyed = true
       end(false)
     },
-    write: (stream, line) => collector.feed(stream, Buffer.from(`${line}\n`)),
+    write: (stream, line) => arrive(() => collector.feed(stream, Buffer.from(`${line}\n`))),
+    delayOutput(until) {
+      arriving = Promise.all([arriving, until])
+    },
     crash: (reason = {}) => end(reason.outOfMemory ?? false),
   }
   return container
