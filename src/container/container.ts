@@ -68,8 +68,11 @@ export interface Container {
    * everything is there already, so that the record can be stored in one write.
    */
   logs(request: LogRequest): CollectedLogs | Promise<CollectedLogs>
-  /** Called for each line as it is written, from now on; undefined stops it. */
-  onLogLine(listener: ((line: LogLine) => void) | undefined): void
+  /**
+   * Called for each line as it is written, from now on; undefined stops it. A promise where "now" takes a moment; it
+   * never rejects.
+   */
+  onLogLine(listener: ((line: LogLine) => void) | undefined): void | Promise<void>
   /**
    * Prepares a container without code for its first activation, beyond being ready for it: so that it meets nothing for
    * the first time. Settles whatever comes of it.
@@ -91,6 +94,8 @@ export interface ContainerRequest {
   userImage: boolean
   memoryMb: number
   cpuShares: number
+  /** False when nobody will ask for its logs: the log limit of its action is 0. Listeners are served all the same. */
+  keepsLogs: boolean
   /** Beyond what the factory adds itself: nothing of the server's environment. */
   env: Readonly<Record<string, string>>
   transid: string

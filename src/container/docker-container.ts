@@ -30,9 +30,9 @@ export interface DockerContainerParts {
   id: string
   name: string
   address: { host: string; port: number }
-  /** The attachment: frames of stdout and stderr. */
-  output: Readable
-  engine: Pick<DockerEngine, 'inspect' | 'wait' | 'pause' | 'unpause'>
+  /** The attachment: frames of stdout and stderr. Undefined where nobody wants its output so far. */
+  output: Readable | undefined
+  engine: Pick<DockerEngine, 'attach' | 'inspect' | 'wait' | 'pause' | 'unpause'>
   log: Logger
   /** Removes it from the engine; never rejects. */
   remove(): Promise<void>
@@ -40,8 +40,10 @@ export interface DockerContainerParts {
 
 /** Takes over a container that was just started. */
 export function openDockerContainer(parts: DockerContainerParts): DockerContainer {
-  const { id, name, address, output, engine, remove } = parts
+  const { id, name, address, engine, remove } = parts
   const collector = new LogCollector({ drainMs: DRAIN_MS })
+  let output = parts.output
+  let attaching: Promise<void> | undefined
   let gone = false
   let outOfMemory = false
   let destroying: Promise<void> | undefined
@@ -60,6 +62,10 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
   // unless it turns out that the container lives and has merely closed its outputs.
   async function outputEnded(): Promise<void> {
     endOfOutput()
+    await checkLife()
+  }
+
+  async function checkLife(): Promise<void> {
     if (gone) return
     gone = true
     const state = await engine.inspect(id).catch(() => undefined)
@@ -95,17 +101,32 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
     gone = true
     client.close()
     await remove()
-    output.destroy()
+    output?.destroy()
     endOfOutput()
     settleExited()
   }
 
-  output.on(
-    'data',
-    createDemultiplexer((stream, bytes) => collector.feed(stream, bytes)),
-  )
-  output.on('error', () => undefined)
-  output.on('close', outputEnded)
+  function read(attachment: Readable): void {
+    output = attachment
+    attachment.on(
+      'data',
+      createDemultiplexer((stream, bytes) => collector.feed(stream, bytes)),
+    )
+    attachment.on('error', () => undefined)
+    attachment.on('close', outputEnded)
+  }
+
+  /** Reads its output from now on, for listeners. */
+  async function attach(): Promise<void> {
+    const attachment = await engine.attach(id).catch(() => undefined)
+    if (attachment === undefined) return
+    if (gone) attachment.destroy()
+    else read(attachment)
+  }
+
+  if (output) read(output)
+  // Without an attachment whose end tells it: the engine answers this before it gives the address away, too.
+  else engine.wait(id).then(checkLife, checkLife)
 
   return {
     id,
@@ -120,7 +141,12 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
     initialize: (body, options) => client.initialize(body, options),
     run: (body, options) => client.run(body, options),
     logs: request => collector.collect(request),
-    onLogLine: listener => collector.onLine(listener),
+    onLogLine(listener) {
+      collector.onLine(listener)
+      if (output || !listener) return
+      attaching ??= attach()
+      return attaching
+    },
     warmUp: () => client.warmUp(),
     async suspend() {
       client.dropIdle()

@@ -19,6 +19,10 @@ const RUNTIME_PORT = 8080
 const PARALLEL_CREATIONS = 4
 const PARALLEL_REMOVALS = 4
 const RECONNECT_MS = 500
+/** OpenWhisk: json-file, so that `docker logs` shows what an action wrote. We read the attachment, so little is kept. */
+const LOG_FILE = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } }
+/** Differs from OpenWhisk: what an action without logs writes, its sentinels at least, costs the engine no file. */
+const NO_LOG_FILE = { Type: 'none', Config: {} }
 /** How often an engine that cannot be watched is asked again. */
 const WATCH_AGAIN_MS = 5_000
 
@@ -179,7 +183,7 @@ class Fleet {
       throw error
     }
     try {
-      const output = await engine.attach(id)
+      const output = request.keepsLogs ? await engine.attach(id) : undefined
       await engine.start(id)
       const address = this.#addressOf(await engine.inspect(id))
       return this.#opened(id, name, address, output)
@@ -189,7 +193,7 @@ class Fleet {
     }
   }
 
-  #opened(id: string, name: string, address: { host: string; port: number }, output: Readable): Container {
+  #opened(id: string, name: string, address: { host: string; port: number }, output: Readable | undefined): Container {
     const { engine, log } = this.#options
     // Whoever held this address before is dead, whether or not we have heard of it yet.
     for (const other of this.#live.values()) if (sameAddress(other.address, address)) other.lost()
@@ -251,8 +255,7 @@ class Fleet {
         CapDrop: ['NET_RAW', 'NET_ADMIN'],
         Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 1024 }],
         PidsLimit: 1024,
-        // OpenWhisk: json-file, so that `docker logs` shows what an action wrote. We read the attachment, so little is kept.
-        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } },
+        LogConfig: request.keepsLogs ? LOG_FILE : NO_LOG_FILE,
         ExtraHosts: ['host.docker.internal:host-gateway', ...addHosts],
         ...(addressing.type === 'published' && {
           PortBindings: { [port]: [{ HostIp: addressing.bindTo, HostPort: '' }] },

@@ -72,6 +72,7 @@ export class Drivers {
       userImage: action.exec.kind === BLACKBOX,
       memoryMb: action.limits.memory,
       cpuShares: this.#cpuShares(action.limits.memory),
+      keepsLogs: action.limits.logs > 0,
       env: { ...shared, ...this.#options.containerEnv },
       transid,
     })
@@ -89,6 +90,7 @@ export class Drivers {
       userImage: false,
       memoryMb,
       cpuShares: this.#cpuShares(memoryMb),
+      keepsLogs: true,
       env: this.#options.containerEnv,
       transid: 'sid_invokerWarmup',
     })

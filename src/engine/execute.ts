@@ -124,7 +124,8 @@ class Execution {
     const { container } = proxy
     if (container === undefined || run.isEnded) return 'discard'
     this.#services.observer.started(run, proxy)
-    this.#follow()
+    const following = this.#follow()
+    if (following) await following
     const body = runBody(run, run.valueText, this.#services.clock.now() + this.#call.timeoutMs)
     const answer = await container.run(body, this.#call)
     if (run.isEnded) return 'discard'
@@ -135,8 +136,12 @@ class Execution {
   }
 
   /** Passes on what the container writes, from its first run's `/init` on. */
-  #follow(): void {
-    if (this.#services.observer.listening) this.#unfollow ??= this.#services.observer.followLogs(this.#run, this.#proxy)
+  #follow(): void | Promise<void> {
+    const { observer } = this.#services
+    if (!observer.listening || this.#unfollow) return
+    const { following, unfollow } = observer.followLogs(this.#run, this.#proxy)
+    this.#unfollow = unfollow
+    return following
   }
 
   /** Makes the container, unless it is a stem cell, which may still be in the making, and initializes it. */
@@ -158,7 +163,7 @@ class Execution {
     if (container === undefined) {
       return { type: 'notCreated', by: run, response: whiskError(messages.resourceProvisionError) }
     }
-    this.#follow()
+    await this.#follow()
     const body = initBody(run, run.init, clock.now() + this.#call.timeoutMs)
     const answer = await container.initialize(body, this.#call)
     const initTime = elapsed(answer, this.#call.timeoutMs)

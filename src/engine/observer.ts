@@ -51,13 +51,13 @@ export class Observer {
     if (run.startKind === 'warm') this.container('container.reused', proxy)
   }
 
-  /** Passes on the container's output while this run has it. Returns the end of that. */
-  followLogs(run: Run, proxy: ContainerProxy): () => void {
+  /** Passes on the container's output while this run has it: from when `following` settles until `unfollow`. */
+  followLogs(run: Run, proxy: ContainerProxy): { following: void | Promise<void>; unfollow: () => void } {
     const { container } = proxy
-    if (container === undefined || !this.#events.active) return () => {}
+    if (container === undefined || !this.#events.active) return { following: undefined, unfollow() {} }
     // With several runs in one container nobody can tell whose line it is.
     const activationId = run.action.limits.concurrency === 1 ? run.activationId : undefined
-    container.onLogLine(({ stream, line }) => {
+    const following = container.onLogLine(({ stream, line }) => {
       this.#events.emit({
         type: 'activation.log',
         at: this.#clock.now(),
@@ -69,9 +69,10 @@ export class Observer {
         line,
       })
     })
-    return () => {
+    const unfollow = () => {
       if (proxy.active <= 1) container.onLogLine(undefined)
     }
+    return { following, unfollow }
   }
 
   /** An activation has its record, and its logs if it has any. */

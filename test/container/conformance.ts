@@ -194,6 +194,15 @@ const testLogs = (create: Create) => {
     ])
   })
 
+  test('runs an action without logs', async () => {
+    const container = await create({ keepsLogs: false })
+    await initialize(container, { code: CHATTY })
+    for (const n of [1, 2]) {
+      expect(outcome(await run(container, { n }))).toBe(`200 {"n":${n}}`)
+      expect(await container.logs({ ...LOGS, limitBytes: 0 })).toEqual({ lines: [], failed: false })
+    }
+  })
+
   test('collects nothing for a log limit of 0', async () => {
     const container = await create()
     await initialize(container, { code: CHATTY })

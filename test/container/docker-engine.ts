@@ -65,6 +65,7 @@ export function aRequest(request: Partial<ContainerRequest> = {}): ContainerRequ
     kind: 'blackbox',
     image: FIXTURE,
     userImage: true,
+    keepsLogs: true,
     memoryMb: 128,
     cpuShares: 128,
     env: {},

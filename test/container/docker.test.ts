@@ -17,6 +17,7 @@ import {
   openFactory,
   run,
 } from './docker-engine.ts'
+import { eventually } from './driving.ts'
 
 const LOGS = { limitBytes: 10_485_760, waitForSentinel: true, developerError: false }
 
@@ -90,6 +91,35 @@ describeDocker('the Docker driver', () => {
     await run(container)
     await container.logs(LOGS)
     expect(seen).toEqual([{ stream: 'stdout', line: 'now' }])
+  })
+
+  test('has the engine keep nothing of an action without logs, and yet shows its lines to a listener', async () => {
+    const container = await create({ keepsLogs: false })
+    expect((await engine.getContainer(container.id).inspect()).HostConfig.LogConfig?.Type).toBe('none')
+    await initialize(container, { run: { print: 'unheard' } })
+    await run(container)
+    const seen: unknown[] = []
+    await container.onLogLine(line => seen.push(line))
+    await run(container)
+    await eventually('the line', () => seen.length > 0)
+    expect(seen).toEqual([{ stream: 'stdout', line: 'unheard' }])
+    container.onLogLine(undefined)
+    expect(await run(container)).toMatchObject({ type: 'response', status: 200 })
+    expect(container.logs({ ...LOGS, limitBytes: 0 })).toEqual({ lines: [], failed: false })
+  })
+
+  test.each([
+    ['as it is', false],
+    ['while its lines are shown', true],
+  ])('notices the end of a container without logs, %s', async (_, shown) => {
+    const container = await create({ keepsLogs: false })
+    await initialize(container, { run: { body: '{}' } })
+    if (shown) await container.onLogLine(() => undefined)
+    await engine.getContainer(container.id).kill()
+    await container.exited
+    const next = await create()
+    await initialize(next, {})
+    expect(await run(container)).toMatchObject({ type: 'connectionError', beforeResponse: true })
   })
 
   test('tells an exhausted memory from another end', async () => {

@@ -30,6 +30,7 @@ export const aContainerRequest = (overrides: Partial<ContainerRequest> = {}): Co
   userImage: false,
   memoryMb: 256,
   cpuShares: 256,
+  keepsLogs: true,
   env: {},
   transid: 'a'.repeat(32),
   ...overrides,

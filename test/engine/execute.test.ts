@@ -384,7 +384,35 @@ describe('logs that come late', () => {
   })
 })
 
+describe('the container of an action', () => {
+  it.each([
+    [0, false],
+    [1, true],
+  ])('with a log limit of %s MB keeps logs: %s', async (logs, keepsLogs) => {
+    const { put, run, factory } = testEngine()
+    put(code('hello', 'function main() { return {} }', { limits: { logs } }))
+    await run('guest/hello')
+    expect(factory.made[0]?.request.keepsLogs).toBe(keepsLogs)
+  })
+})
+
 describe('what is told', () => {
+  it('waits for nothing of a run but that its lines can be seen', async () => {
+    const { put, run, invoke, factory } = testEngine()
+    put(code('hello', 'function main() { return {} }'))
+    await run('guest/hello')
+    const [container] = factory.made
+    if (container === undefined) throw new Error('no container')
+    const seen = gate()
+    container.onLogLine = () => seen.opened
+    const second = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container.runs).toHaveLength(1)
+    seen.open()
+    expect((await second.done).response.statusCode).toBe(0)
+    expect(container.runs).toHaveLength(2)
+  })
+
   it('is a line of the server log with the kind of start and the phases', async () => {
     const { put, run, lines } = testEngine()
     put(code('hello', HELLO))
