@@ -119,6 +119,7 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
   /** Reads its output from now on, for listeners. */
   async function attach(): Promise<void> {
     const attachment = await engine.attach(id).catch(() => undefined)
+    attaching = undefined
     if (attachment === undefined) return
     if (gone) attachment.destroy()
     else read(attachment)

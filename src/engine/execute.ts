@@ -121,11 +121,11 @@ class Execution {
         return 'retry'
       }
     }
+    const following = this.#follow()
+    if (following) await following
     const { container } = proxy
     if (container === undefined || run.isEnded) return 'discard'
     this.#services.observer.started(run, proxy)
-    const following = this.#follow()
-    if (following) await following
     const body = runBody(run, run.valueText, this.#services.clock.now() + this.#call.timeoutMs)
     const answer = await container.run(body, this.#call)
     if (run.isEnded) return 'discard'

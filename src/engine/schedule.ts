@@ -129,7 +129,8 @@ export function hasRoom(slot: Pick<Slot, 'active' | 'trailing'>, concurrency: nu
 
 /** For how many runs there will be room when the logs are read that are being read. */
 function aboutToHaveRoom({ active, collecting, trailing }: Slot, concurrency: number): number {
-  return active - trailing < concurrency ? trailing : collecting - trailing
+  const free = concurrency - (active - trailing)
+  return free > 0 ? Math.min(free, trailing) : collecting - trailing
 }
 
 function isInitialized(state: SlotState): boolean {

@@ -397,20 +397,37 @@ describe('the container of an action', () => {
 })
 
 describe('what is told', () => {
-  it('waits for nothing of a run but that its lines can be seen', async () => {
-    const { put, run, invoke, factory } = testEngine()
-    put(code('hello', 'function main() { return {} }'))
-    await run('guest/hello')
-    const [container] = factory.made
+  /** A run that waits until `seen` opens, so that its lines can be seen. */
+  const unseen = async () => {
+    const test = testEngine()
+    test.put(code('hello', 'function main() { return {} }'))
+    await test.run('guest/hello')
+    const [container] = test.factory.made
     if (container === undefined) throw new Error('no container')
     const seen = gate()
     container.onLogLine = () => seen.opened
-    const second = invoke('guest/hello')
+    const second = test.invoke('guest/hello')
     await new Promise(resolve => setImmediate(resolve))
     expect(container.runs).toHaveLength(1)
+    return { ...test, seen, second, container }
+  }
+
+  it('is told from the first line on', async () => {
+    const { seen, second, container } = await unseen()
     seen.open()
     expect((await second.done).response.statusCode).toBe(0)
     expect(container.runs).toHaveLength(2)
+  })
+
+  it('begins no run that was interrupted meanwhile', async () => {
+    const { engine, clock, seen, second, container } = await unseen()
+    const closed = engine.close()
+    await clock.advance(10_000)
+    expect((await second.done).response.statusCode).toBe(3)
+    seen.open()
+    await closed
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container.runs).toHaveLength(1)
   })
 
   it('is a line of the server log with the kind of start and the phases', async () => {

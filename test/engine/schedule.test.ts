@@ -171,6 +171,13 @@ describe('schedule', () => {
       'linger 0',
     ],
     [
+      'lets one run wait where there will be room for one',
+      [busy({ active: 2, collecting: 2, trailing: 2, held: 1 })],
+      {},
+      {},
+      'create(cold)',
+    ],
+    [
       'does not wait for the logs of a run where another one runs',
       [busy({ active: 2, collecting: 1, trailing: 1 })],
       {},
