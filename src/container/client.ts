@@ -25,7 +25,7 @@ export interface RuntimeClient {
   /**
    * Takes the runtime through a request that does nothing, as soon as it listens, over a connection that the next call
    * then finds. Our own runtimes know the request, to the others it is one for a path that they do not have. Settles
-   * whatever comes of it; given up when `initialize` is called.
+   * whatever comes of it; not tried again once `initialize` was called.
    */
   warmUp(): Promise<void>
   /** Closes the connections that lie idle, as before a container is suspended. */

@@ -15,6 +15,8 @@ const OOM_POLL_MS = 5
 const OOM_NOTICE_MS = 1_000
 /** Output takes its way through the engine: what was written before an answer may come this much after it. */
 const DRAIN_MS = 20
+/** How long a run waits at most until its lines can be seen. */
+const ATTACH_WAIT_MS = 1_000
 /** What a process ends with that was killed. */
 const KILLED = 137
 
@@ -32,6 +34,8 @@ export interface DockerContainerParts {
   address: { host: string; port: number }
   /** The attachment: frames of stdout and stderr. Undefined where nobody wants its output so far. */
   output: Readable | undefined
+  /** Whether its runtime says nothing in its logs of requests that it does not know. */
+  silent: boolean
   engine: Pick<DockerEngine, 'attach' | 'inspect' | 'wait' | 'pause' | 'unpause'>
   log: Logger
   /** Removes it from the engine; never rejects. */
@@ -40,7 +44,7 @@ export interface DockerContainerParts {
 
 /** Takes over a container that was just started. */
 export function openDockerContainer(parts: DockerContainerParts): DockerContainer {
-  const { id, name, address, engine, remove } = parts
+  const { id, name, address, silent, engine, remove } = parts
   const collector = new LogCollector({ drainMs: DRAIN_MS })
   let output = parts.output
   let attaching: Promise<void> | undefined
@@ -126,7 +130,8 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
   }
 
   if (output) read(output)
-  // Without an attachment whose end tells it: the engine answers this before it gives the address away, too.
+  // Without an attachment whose end tells it first. The engine may free the address a moment before it answers this; to be
+  // called there, another container would have to have it, and to listen, within that moment.
   else engine.wait(id).then(checkLife, checkLife)
 
   return {
@@ -146,9 +151,9 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
       collector.onLine(listener)
       if (output || !listener) return
       attaching ??= attach()
-      return attaching
+      return atMost(ATTACH_WAIT_MS, attaching)
     },
-    warmUp: () => client.warmUp(),
+    ...(silent && { warmUp: () => client.warmUp() }),
     async suspend() {
       client.dropIdle()
       await engine.pause(id)
@@ -159,6 +164,16 @@ export function openDockerContainer(parts: DockerContainerParts): DockerContaine
       return destroying
     },
   }
+}
+
+/** Settles with `work`, or when the time is over. */
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, over])
+  clearTimeout(timer)
 }
 
 function pause(ms: number): Promise<void> {

@@ -23,8 +23,15 @@ const RECONNECT_MS = 500
 const LOG_FILE = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } }
 /** Differs from OpenWhisk: what an action without logs writes, its sentinels at least, costs the engine no file. */
 const NO_LOG_FILE = { Type: 'none', Config: {} }
+/** Kinds whose runtimes log nothing of requests that they do not know. That of Ruby writes a stack. */
+const SILENT = /^(nodejs|python|go):/
 /** How often an engine that cannot be watched is asked again. */
 const WATCH_AGAIN_MS = 5_000
+
+interface Address {
+  host: string
+  port: number
+}
 
 export interface DockerContainersOptions {
   engine: DockerEngine
@@ -186,18 +193,19 @@ class Fleet {
       const output = request.keepsLogs ? await engine.attach(id) : undefined
       await engine.start(id)
       const address = this.#addressOf(await engine.inspect(id))
-      return this.#opened(id, name, address, output)
+      return this.#opened(id, name, address, output, SILENT.test(request.kind))
     } catch (error) {
       await this.#remove(id)
       throw error
     }
   }
 
-  #opened(id: string, name: string, address: { host: string; port: number }, output: Readable | undefined): Container {
+  #opened(id: string, name: string, address: Address, output: Readable | undefined, silent: boolean): Container {
     const { engine, log } = this.#options
     // Whoever held this address before is dead, whether or not we have heard of it yet.
     for (const other of this.#live.values()) if (sameAddress(other.address, address)) other.lost()
-    const container = openDockerContainer({ id, name, address, output, engine, log, remove: () => this.#retire(id) })
+    const remove = () => this.#retire(id)
+    const container = openDockerContainer({ id, name, address, output, silent, engine, log, remove })
     this.#live.set(id, container)
     return container
   }
@@ -264,7 +272,7 @@ class Fleet {
     }
   }
 
-  #addressOf(state: ContainerState): { host: string; port: number } {
+  #addressOf(state: ContainerState): Address {
     const addressing = this.#addressing
     if (addressing.type === 'published') {
       if (state.hostPort !== undefined) return { host: addressing.reachAt, port: state.hostPort }
@@ -289,7 +297,7 @@ function containerName(instanceId: string, name: string): string {
   return `ow-${instanceId}-${name}`.replace(/[^a-zA-Z0-9_.-]/g, '')
 }
 
-function sameAddress(one: { host: string; port: number }, other: { host: string; port: number }): boolean {
+function sameAddress(one: Address, other: Address): boolean {
   return one.host === other.host && one.port === other.port
 }
 

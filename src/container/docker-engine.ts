@@ -90,7 +90,7 @@ export interface DockerEngine {
   /** The host's IPv4 address on a network and the network's range, where the engine tells them. */
   gateway(network: string): Promise<BridgeNetwork | undefined>
   describe(): Promise<{ kernel: string; rootless: boolean }>
-  /** Settles when the container does not run (any more). */
+  /** Settles when the container does not run (any more), or the engine goes. */
   wait(id: string): Promise<void>
   /** JSON lines about containers with this label that ran out of memory; ends when the engine goes. */
   watch(label: string): Promise<Readable>

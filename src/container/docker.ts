@@ -111,9 +111,9 @@ function adapt(docker: Docker): DockerEngine {
     },
     // Hijacked, as the docker command does: the output comes straight from the socket, not as pieces of an HTTP answer.
     attach: id =>
-      call(() => docker.getContainer(id).attach({ stream: true, stdout: true, stderr: true, hijack: true })).then(
-        toReadable,
-      ),
+      call(abortSignal =>
+        docker.getContainer(id).attach({ stream: true, stdout: true, stderr: true, hijack: true, abortSignal }),
+      ).then(toReadable),
     start: id => call(abortSignal => docker.getContainer(id).start({ abortSignal })).then(nothing),
     inspect: id => call(abortSignal => docker.getContainer(id).inspect({ abortSignal })).then(toState),
     pause: id => call(abortSignal => docker.getContainer(id).pause({ abortSignal }), FREEZE_TIMEOUT_MS).then(nothing),
@@ -143,12 +143,36 @@ function adapt(docker: Docker): DockerEngine {
       const rootless = info.SecurityOptions?.some(option => option.includes('rootless')) ?? false
       return { kernel: info.KernelVersion ?? '', rootless }
     },
-    wait: id => docker.getContainer(id).wait().then(nothing, failWithEngineError),
+    wait: id => waitFor(docker, id),
     watch: label =>
       call(() => docker.getEvents({ filters: { type: ['container'], event: ['oom'], label: [label] } })).then(
         toReadable,
       ),
   }
+}
+
+/**
+ * An engine answers with its head at once and with its body when the container stops. One that goes in between ends the
+ * connection without an error, which dockerode's own `wait` does not notice.
+ */
+function waitFor(docker: Docker, id: string): Promise<void> {
+  const request = {
+    path: `/containers/${id}/wait`,
+    method: 'POST',
+    isStream: true,
+    options: {},
+    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+  }
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(request, (error: unknown, answer: unknown) => {
+      if (error) reject(toEngineError(error))
+      else {
+        const body = answer as Readable
+        body.on('error', () => undefined).on('close', resolve)
+        body.resume()
+      }
+    })
+  })
 }
 
 async function removeContainer(docker: Docker, id: string): Promise<void> {
@@ -213,7 +237,3 @@ function toReadable(stream: NodeJS.ReadableStream): Readable {
 }
 
 function nothing(): void {}
-
-function failWithEngineError(error: unknown): never {
-  throw toEngineError(error)
-}

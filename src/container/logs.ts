@@ -47,6 +47,8 @@ interface Waiter {
   settle: (logs: CollectedLogs) => void
   lineTimer: Timer
   totalTimer: Timer
+  /** Its time is over, and it waits only for those before it. */
+  overdue: boolean
 }
 
 /** Docker reads this much at most into one record, and so splits longer lines. */
@@ -141,15 +143,17 @@ export class LogCollector {
       settle,
       lineTimer: this.#timers.setTimeout(giveUp, Math.min(LINE_WAIT_MS, totalMs)),
       totalTimer: this.#timers.setTimeout(giveUp, totalMs),
+      overdue: false,
     }
     this.#waiters.push(waiter)
   }
 
+  /** What comes first belongs to whoever waits first: none is served before its predecessors, whose time is over soon. */
   #giveUp(waiter: Waiter): void {
     const at = this.#waiters.indexOf(waiter)
     if (at < 0) return
-    this.#waiters.splice(at, 1)
-    this.#settle(waiter)
+    waiter.overdue = true
+    if (at === 0) this.#serve()
   }
 
   #settle(waiter: Waiter): void {
@@ -158,12 +162,17 @@ export class LogCollector {
     waiter.settle(this.#finish(waiter.request))
   }
 
-  /** Serves the waiters that can be served, in their order, and gives the others their time for another line. */
-  #advance(): void {
-    for (let first = this.#waiters[0]; first && this.#settled; first = this.#waiters[0]) {
+  /** Serves the waiters that can be served, in their order. */
+  #serve(): void {
+    for (let [first] = this.#waiters; first && (this.#settled || first.overdue); [first] = this.#waiters) {
       this.#waiters.shift()
       this.#settle(first)
     }
+  }
+
+  /** Something came: serves who can be served, and gives the others their time for another line. */
+  #advance(): void {
+    this.#serve()
     for (const waiter of this.#waiters) {
       if (!waiter.request.waitForSentinel) continue
       waiter.lineTimer.cancel()
@@ -288,7 +297,8 @@ export class LogCollector {
   /** Every line weighs at least what is counted here, so what is lost would have been cut off by the limit anyway. */
   #keep(entry: Entry): void {
     if (this.#keepBytes === 0) return
-    if (this.#keptBytes > this.#keepBytes) {
+    // Each activation that is waited for may have its limit, and so may the one that runs.
+    if (this.#keptBytes > this.#keepBytes * (this.#waiters.length + 1)) {
       if (this.#entries.at(-1)?.kind !== 'lost') this.#entries.push({ ...entry, kind: 'lost', text: '', bytes: 0 })
       return
     }

@@ -26,6 +26,7 @@ import type { Clock, Timer } from '../clock.ts'
 import type { Container } from '../container/container.ts'
 import type { Opening } from './opening.ts'
 import type { ExecutableAction } from './profile.ts'
+import type { Run } from './run.ts'
 import type { Slot, SlotState } from './schedule.ts'
 
 const EXITS: { readonly [state in SlotState]: readonly SlotState[] } = {
@@ -171,27 +172,20 @@ export class ContainerProxy implements Slot {
     return this.#state === 'pausing' || this.#state === 'paused' || this.#state === 'resuming'
   }
 
-  /**
-   * Settles with the logs of a run that has ended. `trails`: meanwhile it may have the next one.
-   * @returns what `collected` settles with
-   */
-  async collect<T>(collected: Promise<T>, trails: boolean): Promise<T> {
+  /** A run has ended, and keeps it until its logs are read. `trails`: meanwhile it may have the next one. */
+  collect(run: Pick<Run, 'logs'>, trails: boolean): void {
+    run.logs = trails ? 'trailing' : 'awaited'
     this.collecting += 1
-    if (trails) {
-      this.trailing += 1
-      this.#hooks.freed(this)
-    }
-    try {
-      return await collected
-    } finally {
-      this.collecting -= 1
-      if (trails) this.trailing -= 1
-    }
+    if (!trails) return
+    this.trailing += 1
+    this.#hooks.freed(this)
   }
 
   /** A run gives it back; removed when it is retired and this was the last one. */
-  release(): void {
+  release(run: Pick<Run, 'logs'>): void {
     this.active -= 1
+    if (run.logs !== undefined) this.collecting -= 1
+    if (run.logs === 'trailing') this.trailing -= 1
     this.lastUsed = this.#clock.now()
     if (this.active > 0) return
     if (this.retired) {

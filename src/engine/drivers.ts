@@ -21,8 +21,8 @@ export interface DriverOptions {
 
 const BLACKBOX = 'blackbox'
 /**
- * Families of kinds whose runtimes write their sentinels before they answer: that of Node.js, and those behind the
- * ActionLoop proxy. Those of Java and .NET answer first.
+ * Families of kinds whose runtimes write their sentinels before they answer: those of Node.js and Ruby, and those behind
+ * the ActionLoop proxy. Those of Java and .NET answer first.
  */
 const SENTINELS_FIRST = new Set(['nodejs', 'python', 'go', 'php', 'ruby', 'rust', 'swift'])
 /** How long an image that was not to be had is not asked for again while another driver can do without. */

@@ -44,7 +44,7 @@ const MEGABYTE = 1024 * 1024
 const LOST_LOGS: CollectedLogs = { lines: [messages.logFailure], failed: true }
 
 /**
- * Runs it; settles when the container is free again, its logs read. `idle` tells that the container was unused before:
+ * Runs it; settles when the container is free again, its logs read. `idle` tells that no other run was in the container:
  * a run that finds it dead then answers `retry`, with nothing recorded. Never rejects.
  */
 export async function execute(
@@ -234,7 +234,8 @@ class Execution {
     if (collected instanceof Promise) {
       const pending = records.putWithoutLogs(record, run)
       settle(run, record, pending.committed)
-      logs = await this.#proxy.collect(collected, this.#trails(outcome)).catch(() => LOST_LOGS)
+      this.#proxy.collect(run, this.#trails(outcome))
+      logs = await collected.catch(() => LOST_LOGS)
       pending.complete(logs.lines)
     } else {
       logs = collected
@@ -253,11 +254,13 @@ class Execution {
 
   /**
    * Whether the next run may begin before the logs of this one are here: not where the container goes, where it has not
-   * shown yet that the ends of its logs are marked, and while somebody is shown who writes which line.
+   * shown yet that the ends of its logs are marked, and while somebody is shown who writes which line. (Who listens to
+   * events listens to lines, as far as this goes.)
    */
   #trails(outcome: Outcome): boolean {
     const { observer, sentinelsFirst } = this.#services
-    return this.#proxy.marksLogs && keepsContainer(outcome.response) && !observer.listening && sentinelsFirst(this.#run)
+    const followed = this.#unfollow !== undefined || observer.listening
+    return this.#proxy.marksLogs && keepsContainer(outcome.response) && !followed && sentinelsFirst(this.#run)
   }
 
   #logs(container: Container | undefined, developerError: boolean): CollectedLogs | Promise<CollectedLogs> {

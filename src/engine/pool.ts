@@ -260,7 +260,7 @@ export class ContainerPool {
   #release(proxy: ContainerProxy, run: Run, disposal: Disposal): void {
     this.#running.delete(run)
     if (disposal !== 'keep' || this.#options.alwaysCold) proxy.retired = true
-    proxy.release()
+    proxy.release(run)
     if (disposal === 'retry' && !run.isEnded) {
       run.retried = true
       run.state = 'queued'
@@ -387,7 +387,7 @@ export class ContainerPool {
     this.#stirred = true
     queueMicrotask(() => {
       this.#stirred = false
-      for (const proxy of this.#held.keys()) if (proxy.retired) this.#serveHeld(proxy)
+      for (const proxy of this.#held.keys()) this.#serveHeld(proxy)
       this.#pump()
       this.#stemCells.backfill()
     })

@@ -58,6 +58,8 @@ export class Run {
   lingered = false
   /** How it got its container. */
   label: ContainerStart | undefined
+  /** It has ended, and its container's logs are read: whether that stands in the way of the next run there. */
+  logs: 'awaited' | 'trailing' | undefined
 
   /** Absent while only its text is kept. */
   #value: JsonObject | readonly JsonValue[] | undefined

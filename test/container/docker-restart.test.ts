@@ -82,12 +82,17 @@ describe.skipIf(process.env.OPENWHISK_TEST_PRIVATE_ENGINE !== '1')(
       execFileSync('ip', ['link', 'delete', BRIDGE])
     }, 60_000)
 
-    test.each(['SIGTERM', 'SIGKILL'] as const)(
-      'fails with ContainerErrors while it is gone (%s) and goes on when it is back, leaving nothing',
-      async signal => {
+    test.each([
+      ['SIGTERM', 'logs', true],
+      ['SIGKILL', 'logs', true],
+      ['SIGTERM', 'no logs', false],
+      ['SIGKILL', 'no logs', false],
+    ] as const)(
+      'fails with ContainerErrors while it is gone (%s, %s) and goes on when it is back, leaving nothing',
+      async (signal, _, keepsLogs) => {
         const id = instanceId()
         const factory = await openFactory({ instanceId: id, dockerHost: `unix://${engine.socketPath}` })
-        const before = await factory.create(aRequest())
+        const before = await factory.create(aRequest({ keepsLogs }))
         expect(await initialize(before, {})).toMatchObject({ status: 200 })
 
         await engine.stop(signal)

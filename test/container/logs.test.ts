@@ -104,6 +104,31 @@ describe('collecting by sentinels', () => {
     expect(texts(atOnce(collector.collect(request())))).toEqual(['stdout: kept'])
   })
 
+  test('leaves to an activation what is its own when the next one fails before all of that is there', async () => {
+    const { clock, collector, write } = collectorWith({ drainMs: 5 })
+    write('stdout', `one\n${SENTINEL}\n`)
+    const first = collector.collect(request())
+    write('stdout', 'two\n')
+    const second = collector.collect(request({ waitForSentinel: false, developerError: true }))
+    await clock.advance(20)
+    write('stderr', `late\n${SENTINEL}\n`)
+    expect(texts(await first)).toEqual(['stdout: one', 'stderr: late'])
+    expect(texts(await second)).toEqual(['stdout: two', DEVELOPER_ERROR])
+  })
+
+  test('keeps as much for an activation as its limit allows while others are waited for', async () => {
+    const { collector, write, endLogs } = collectorWith()
+    const line = `${'x'.repeat(599)}\n`
+    write('stdout', `${line}${SENTINEL}\n`)
+    const first = collector.collect(request({ limitBytes: 1000 }))
+    write('stdout', `${line}${SENTINEL}\n`)
+    write('stderr', `${SENTINEL}\n`)
+    expect((await first).lines).toHaveLength(1)
+    write('stderr', `${SENTINEL}\n`)
+    expect(atOnce(collector.collect(request({ limitBytes: 1000 })))).toMatchObject({ failed: false })
+    endLogs()
+  })
+
   test('leaves to the next activation what a stream holds after its sentinel', async () => {
     const { collector, write, endLogs } = collectorWith()
     write('stdout', `one\n${SENTINEL}\nlate\n`)

@@ -135,6 +135,30 @@ describe('a run whose logs are on their way', () => {
     expect(factory.made).toHaveLength(1)
   })
 
+  it('lets one that was held for its container have it as soon as there is room', async () => {
+    const test = testEngine({ unheard: true })
+    const { put, run, invoke, factory } = test
+    put(code('hello', HELLO, { limits: { concurrency: 2 } }))
+    await run('guest/hello')
+    const [container] = factory.made
+    const logs = gate()
+    container?.delayOutput(logs.opened)
+    const running = gate()
+    factory.onRun = body => ((body as { value: { slow?: 1 } }).value.slow ? running.opened : undefined)
+    const slow = invoke('guest/hello', { slow: 1 })
+    // These trail: there is no room beside the slow one until one of them has its logs, or the slow one ends.
+    for (let n = 0; n < 3; n++) await run('guest/hello')
+    const held = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(container?.runs).toHaveLength(5)
+    logs.open()
+    expect((await held.done).response.statusCode).toBe(0)
+    expect(container?.runs).toHaveLength(6)
+    running.open()
+    await slow.done
+    expect(factory.made).toHaveLength(1)
+  })
+
   it('keeps a container that goes with it', async () => {
     const { run, invoke, factory, container, clock } = await lateLogs()
     factory.onRun = () => ({ status: 502, body: '{"error":"bad"}' })

@@ -53,7 +53,7 @@ async function simulate(seed: number, userMemoryMb: number, options: Parameters<
     const fate = next()
     await later(fate < 0.03 ? 10_000 : upTo(400))
     if (fate > 0.97) container.crash()
-    if (fate < 0.3) container.delayOutput(later(upTo(60)))
+    if (chance(0.3)) container.delayOutput(later(upTo(60)), (['stdout', 'stderr', undefined] as const)[upTo(3)])
     if (fate > 0.93) return { status: 502, body: '{"error":"run"}' }
     return undefined
   }
@@ -135,7 +135,10 @@ describe('the engine, whatever happens,', () => {
   )
 
   it('also with stem cells that take memory', async () => {
-    const { engine, factory, clock } = await simulate(7, 768, { prewarm: { 'nodejs:20': 1, 'python:3.11': 1 } })
+    const { engine, factory, clock } = await simulate(7, 768, {
+      prewarm: { 'nodejs:20': 1, 'python:3.11': 1 },
+      unheard: true,
+    })
     await clock.advance(60_000)
     await eventually(() => factory.alive.length === 2)
     expect(engine.status().containers.every(({ state }) => state === 'prewarmed')).toBe(true)
@@ -148,7 +151,7 @@ describe('the engine, whatever happens,', () => {
   })
 
   it('also when idle containers are frozen', async () => {
-    const { factory, clock } = await simulate(9, 1024, { pauseGraceMs: 50 })
+    const { factory, clock } = await simulate(9, 1024, { pauseGraceMs: 50, unheard: true })
     await clock.advance(60_000)
     await eventually(() => factory.alive.length === 0)
   })

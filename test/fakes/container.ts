@@ -29,8 +29,8 @@ export interface FakeContainer extends Container {
   readonly warmedUp: boolean
   /** Writes to one of its outputs, as if the action did; a newline is added. */
   write(stream: 'stdout' | 'stderr', line: string): void
-  /** What is written from now on arrives after that, in its order. */
-  delayOutput(until: Promise<unknown>): void
+  /** What is written from now on to one of its outputs, or to both, arrives after that, in its order. */
+  delayOutput(until: Promise<unknown>, stream?: 'stdout' | 'stderr'): void
   /** Ends as if it had crashed: calls in progress and later ones fail. */
   crash(reason?: { outOfMemory?: boolean }): void
 }
@@ -204,18 +204,17 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
   })
 
   /** Present while output is on its way. */
-  let arriving: Promise<unknown> | undefined
+  const arriving: { stdout?: Promise<unknown>; stderr?: Promise<unknown> } = {}
 
-  const arrive = (act: () => void) => {
-    if (arriving) arriving = arriving.then(act)
+  const arrive = (stream: 'stdout' | 'stderr', act: () => void) => {
+    const earlier = arriving[stream]
+    if (earlier) arriving[stream] = earlier.then(act)
     else act()
   }
   const end = (outOfMemory: boolean) => {
     if (!calls.end(outOfMemory)) return
-    arrive(() => {
-      collector.end('stdout')
-      collector.end('stderr')
-    })
+    arrive('stdout', () => collector.end('stdout'))
+    arrive('stderr', () => collector.end('stderr'))
     settleExited()
   }
 
@@ -261,9 +260,11 @@ const openContainer = (request: ContainerRequest, number: number, settings: Sett
       destroyed = true
       end(false)
     },
-    write: (stream, line) => arrive(() => collector.feed(stream, Buffer.from(`${line}\n`))),
-    delayOutput(until) {
-      arriving = Promise.all([arriving, until])
+    write: (stream, line) => arrive(stream, () => collector.feed(stream, Buffer.from(`${line}\n`))),
+    delayOutput(until, stream) {
+      for (const name of stream ? [stream] : (['stdout', 'stderr'] as const)) {
+        arriving[name] = Promise.all([arriving[name], until])
+      }
     },
     crash: (reason = {}) => end(reason.outOfMemory ?? false),
   }
