@@ -87,6 +87,20 @@ describe('a run whose logs are on their way', () => {
     container?.delayOutput(logs.opened)
     return { ...test, logs, container }
   }
+  /** The next run does not begin before the logs are there, and then in the same container. */
+  const expectHeld = async ({
+    invoke,
+    factory,
+    logs,
+  }: Pick<Awaited<ReturnType<typeof lateLogs>>, 'invoke' | 'factory' | 'logs'>) => {
+    const runs = factory.made[0]?.runs.length ?? 0
+    const next = invoke('guest/hello')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(factory.made[0]?.runs).toHaveLength(runs)
+    logs.open()
+    await next.done
+    expect(factory.made.map(made => made.runs.length)).toEqual([runs + 1])
+  }
   const logsOf = ({ store }: ReturnType<typeof testEngine>, { activationId }: { activationId: string }) =>
     store.activations.get('guest', activationId)?.logs.map(line => line.split(' ').at(-1))
 
@@ -123,16 +137,11 @@ describe('a run whose logs are on their way', () => {
   })
 
   it('lets no third one begin before they are there', async () => {
-    const { run, invoke, factory, container, logs } = await lateLogs()
-    await run('guest/hello')
-    await run('guest/hello')
-    const third = invoke('guest/hello')
-    await new Promise(resolve => setImmediate(resolve))
-    expect(container?.runs).toHaveLength(3)
-    logs.open()
-    await third.done
-    expect(container?.runs).toHaveLength(4)
-    expect(factory.made).toHaveLength(1)
+    const test = await lateLogs()
+    await test.run('guest/hello')
+    await test.run('guest/hello')
+    expect(test.container?.runs).toHaveLength(3)
+    await expectHeld(test)
   })
 
   it('lets one that was held for its container have it as soon as there is room', async () => {
@@ -172,18 +181,16 @@ describe('a run whose logs are on their way', () => {
     expect(factory.made.map(({ runs }) => runs.length)).toEqual([2, 1])
   })
 
-  it('keeps its container while somebody is shown the lines', async () => {
-    const { run, invoke, container, logs } = await lateLogs('nodejs:20', {})
-    await run('guest/hello')
-    const second = invoke('guest/hello')
-    await new Promise(resolve => setImmediate(resolve))
-    expect(container?.runs).toHaveLength(2)
-    logs.open()
-    await second.done
-    expect(container?.runs).toHaveLength(3)
+  it.each<[string, Parameters<typeof lateLogs>]>([
+    ['while somebody is shown the lines', ['nodejs:20', {}]],
+    ['when its runtime answers before it marks the end', ['java:8', { unheard: true, kinds: /^java:/ }]],
+  ])('keeps its container %s', async (_, given) => {
+    const test = await lateLogs(...given)
+    await test.run('guest/hello')
+    await expectHeld(test)
   })
 
-  it('keeps it when that has not shown yet that it marks the ends of logs', async () => {
+  it('keeps a container that has not shown yet that it marks the ends of logs', async () => {
     const { put, run, invoke, factory } = testEngine({ unheard: true })
     put(code('hello', HELLO))
     const logs = gate()
@@ -192,23 +199,7 @@ describe('a run whose logs are on their way', () => {
       return undefined
     }
     await run('guest/hello')
-    const second = invoke('guest/hello')
-    await new Promise(resolve => setImmediate(resolve))
-    expect(factory.made[0]?.runs).toHaveLength(1)
-    logs.open()
-    await second.done
-    expect(factory.made).toHaveLength(1)
-  })
-
-  it('keeps it when its runtime answers before it marks the end', async () => {
-    const { run, invoke, container, logs } = await lateLogs('java:8', { unheard: true, kinds: /^java:/ })
-    await run('guest/hello')
-    const second = invoke('guest/hello')
-    await new Promise(resolve => setImmediate(resolve))
-    expect(container?.runs).toHaveLength(2)
-    logs.open()
-    await second.done
-    expect(container?.runs).toHaveLength(3)
+    await expectHeld({ invoke, factory, logs })
   })
 })
 
