@@ -22,7 +22,7 @@ import { createActivationIds } from './entity/activation-id.ts'
 import { type JsonObject, parseJson, stringify } from './entity/json.ts'
 import { defaultLimits } from './entity/limits.ts'
 import { type ExecManifest, loadManifest } from './entity/manifest.ts'
-import { ExitError } from './errors.ts'
+import { ExitError, messageOf } from './errors.ts'
 import { EventBus, type UserMetric } from './events.ts'
 import type { Routes } from './front.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -196,7 +196,7 @@ function readManifest(path: string | undefined): ExecManifest {
     return loadManifest(parseJson(readFileSync(path, 'utf8')))
   } catch (error) {
     if (error instanceof ExitError) throw error
-    throw new ExitError(2, `--manifest ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new ExitError(2, `--manifest ${path}: ${messageOf(error)}`, {
       cause: error,
     })
   }

@@ -2,6 +2,7 @@
 // Flags and environment give text; the config file gives any JSON value. A wrong value throws a sentence.
 
 import { readFileSync } from 'node:fs'
+import { messageOf } from './errors.ts'
 import { nearest, parseDuration, parseSize } from './units.ts'
 
 /** Why a value cannot be used; the caller puts the option's name in front. */
@@ -195,5 +196,3 @@ export function unknownName(what: string, name: string, known: Iterable<string>)
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -2,7 +2,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { ExitError } from './errors.ts'
+import { ExitError, messageOf } from './errors.ts'
 
 const DATABASE = 'openwhisk.db'
 /** What `--clean` removes: the lock must stay, as another server may want it at this moment. */
@@ -23,7 +23,7 @@ export function prepareDataDir(dataDir: string): void {
       }
     }
   } catch (error) {
-    throw new ExitError(3, `the data directory ${dataDir} cannot be used: ${reason(error)}`, { cause: error })
+    throw new ExitError(3, `the data directory ${dataDir} cannot be used: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -35,8 +35,6 @@ export function cleanDataDir(dataDir: string): void {
       if (DATA_FILES.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true })
     }
   } catch (error) {
-    throw new ExitError(3, `the data directory ${dataDir} cannot be emptied: ${reason(error)}`, { cause: error })
+    throw new ExitError(3, `the data directory ${dataDir} cannot be emptied: ${messageOf(error)}`, { cause: error })
   }
 }
-
-const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,4 @@
-// The one error that a client may see, and the statuses it can carry.
+// The one error that a client may see, and the statuses it can carry; the one that ends the program.
 
 /** HTTP status of each failure that is the request's fault (or the platform's considered answer to it). */
 export const STATUS = {
@@ -62,3 +62,6 @@ export class ExitError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** What was thrown, as text. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -4,7 +4,7 @@ import { resolveConfig } from './config.ts'
 import { OPTIONS } from './config-options.ts'
 import { unknownName } from './config-values.ts'
 import { advance } from './connect.ts'
-import { ExitError, WhiskError } from './errors.ts'
+import { ExitError, messageOf, WhiskError } from './errors.ts'
 import { createEventQueue, type EventQueue } from './event-queue.ts'
 import type { EventBus } from './events.ts'
 import { createLogger, type OpenLogger, silentLogger } from './log.ts'
@@ -36,7 +36,7 @@ export async function startOpenWhisk(options: OpenWhiskOptions = {}): Promise<Op
     log?.close()
     const { exitCode } = error instanceof ExitError ? error : { exitCode: undefined }
     const code = exitCode !== undefined && exitCode in FAILURES ? FAILURES[exitCode as keyof typeof FAILURES] : 'FAILED'
-    throw new OpenWhiskError(code, error instanceof Error ? error.message : String(error), { cause: error })
+    throw new OpenWhiskError(code, messageOf(error), { cause: error })
   }
 }
 

@@ -1,6 +1,7 @@
 // The server's own log: one line an event, with the transaction id it belongs to.
 
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { messageOf } from './errors.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -84,7 +85,7 @@ function toFile(fd: number): (text: string) => void {
       writeSync(fd, text)
       failing = false
     } catch (error) {
-      if (!failing) toStderr(`the log file lacks lines: ${error instanceof Error ? error.message : String(error)}\n`)
+      if (!failing) toStderr(`the log file lacks lines: ${messageOf(error)}\n`)
       failing = true
     }
   }

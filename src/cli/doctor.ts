@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import { type Config, resolveConfig } from '../config.ts'
 import { databasePath } from '../data-dir.ts'
 import { embedded } from '../embedded/embedded.ts'
-import { ExitError } from '../errors.ts'
+import { ExitError, messageOf } from '../errors.ts'
 import { listen, PortTaken } from '../listen.ts'
 import { runningServers } from '../run-file.ts'
 import { VERSION } from '../version.ts'
@@ -138,5 +138,3 @@ function python(config: Config): Promise<Finding> {
     })
   })
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

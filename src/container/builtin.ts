@@ -3,6 +3,7 @@
 import type { ActivationId } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue, stringify } from '../entity/json.ts'
+import { messageOf } from '../errors.ts'
 import { messages } from '../messages.ts'
 import type { CallOptions, RuntimeAnswer } from './container.ts'
 import { type LogStream, logLine } from './log-format.ts'
@@ -130,7 +131,7 @@ async function answerOf(
 
 function rejected(error: unknown): Said {
   if (error instanceof BuiltinRejection) return { status: 200, value: { error: error.value } }
-  return { status: 200, value: { error: error instanceof Error ? error.message : String(error) } }
+  return { status: 200, value: { error: messageOf(error) } }
 }
 
 /** Undefined when it takes too long; what comes later is dropped. */

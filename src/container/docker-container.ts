@@ -20,8 +20,14 @@ const ATTACH_WAIT_MS = 1_000
 /** What a process ends with that was killed. */
 const KILLED = 137
 
+/** Where its runtime proxy listens. */
+export interface ContainerAddress {
+  readonly host: string
+  readonly port: number
+}
+
 export interface DockerContainer extends Container {
-  readonly address: { host: string; port: number }
+  readonly address: ContainerAddress
   /** Its address is somebody else's now. */
   lost(): void
   /** The engine said that it ran out of memory. */
@@ -31,7 +37,7 @@ export interface DockerContainer extends Container {
 export interface DockerContainerParts {
   id: string
   name: string
-  address: { host: string; port: number }
+  address: ContainerAddress
   /** The attachment: frames of stdout and stderr. Undefined where nobody wants its output so far. */
   output: Readable | undefined
   /** Whether its runtime says nothing in its logs of requests that it does not know. */

@@ -5,9 +5,10 @@
 // that misses (this process was killed) carries our labels, and the next server's `cleanup` removes it.
 
 import type { Readable } from 'node:stream'
+import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Container, ContainerError, type ContainerFactory, type ContainerRequest } from './container.ts'
-import { type DockerContainer, openDockerContainer } from './docker-container.ts'
+import { type ContainerAddress, type DockerContainer, openDockerContainer } from './docker-container.ts'
 import { type ContainerSpec, type ContainerState, type DockerEngine, EngineError } from './docker-engine.ts'
 import type { EngineHost } from './docker-host.ts'
 import { createImages, type PullPolicy } from './docker-images.ts'
@@ -27,11 +28,6 @@ const NO_LOG_FILE = { Type: 'none', Config: {} }
 const SILENT = /^(nodejs|python|go):/
 /** How often an engine that cannot be watched is asked again. */
 const WATCH_AGAIN_MS = 5_000
-
-interface Address {
-  host: string
-  port: number
-}
 
 export interface DockerContainersOptions {
   engine: DockerEngine
@@ -200,7 +196,13 @@ class Fleet {
     }
   }
 
-  #opened(id: string, name: string, address: Address, output: Readable | undefined, silent: boolean): Container {
+  #opened(
+    id: string,
+    name: string,
+    address: ContainerAddress,
+    output: Readable | undefined,
+    silent: boolean,
+  ): Container {
     const { engine, log } = this.#options
     // Whoever held this address before is dead, whether or not we have heard of it yet.
     for (const other of this.#live.values()) if (sameAddress(other.address, address)) other.lost()
@@ -221,7 +223,7 @@ class Fleet {
     } catch (error) {
       this.#orphans.add(idOrName)
       if (isUnanswered(error)) this.#lost()
-      else this.#options.log.warn(`could not remove the container ${idOrName}: ${messageOf(error)}`)
+      else this.#options.log.warn(`could not remove the container ${idOrName}: ${messageOf(error).trim()}`)
     }
   }
 
@@ -272,7 +274,7 @@ class Fleet {
     }
   }
 
-  #addressOf(state: ContainerState): Address {
+  #addressOf(state: ContainerState): ContainerAddress {
     const addressing = this.#addressing
     if (addressing.type === 'published') {
       if (state.hostPort !== undefined) return { host: addressing.reachAt, port: state.hostPort }
@@ -297,16 +299,12 @@ function containerName(instanceId: string, name: string): string {
   return `ow-${instanceId}-${name}`.replace(/[^a-zA-Z0-9_.-]/g, '')
 }
 
-function sameAddress(one: Address, other: Address): boolean {
+function sameAddress(one: ContainerAddress, other: ContainerAddress): boolean {
   return one.host === other.host && one.port === other.port
 }
 
 function isUnanswered(error: unknown): boolean {
   return error instanceof EngineError && error.unanswered
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.trim() : String(error)
 }
 
 /** Lets `limit` tasks run at a time, the others in the order of their coming. */

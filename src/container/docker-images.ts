@@ -1,5 +1,6 @@
 // When an image is pulled, and what a failing pull means.
 
+import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { ContainerError } from './container.ts'
 import { imageName, registryAuth } from './docker-auth.ts'
@@ -42,7 +43,7 @@ export function createImages(
       await engine.pull(imageName(image).full, await registryAuth(image, configDir))
     } catch (error) {
       if (error instanceof EngineError && error.status === undefined) throw error
-      const why = error instanceof Error ? error.message.trim() : String(error)
+      const why = messageOf(error).trim()
       const failure = new ContainerError('pull', image, { cause: error })
       failures.set(image, { at: now(), error: failure })
       log.warn(`could not pull ${image}: ${why}`)

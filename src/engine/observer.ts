@@ -1,7 +1,7 @@
 // Tells the outside what happens to activations and containers: events, metrics, and a line of the server's log each.
 
 import type { Clock } from '../clock.ts'
-import type { Container, LogLine } from '../container/container.ts'
+import type { LogLine } from '../container/container.ts'
 import { ACTIVATION_STATUS, type WhiskActivation } from '../entity/activation.ts'
 import type { Identity } from '../entity/identity.ts'
 import { isJsonObject, type JsonValue, numberOf } from '../entity/json.ts'
@@ -24,8 +24,6 @@ export class Observer {
   readonly #log: Logger
   readonly #events: EventBus
   readonly #metrics: EngineMetrics
-  /** Who listens to each container. */
-  readonly #listeners = new WeakMap<Container, unknown>()
   /** What is told when the answers of this turn are on their way. */
   #later: (() => void)[] = []
 
@@ -60,7 +58,7 @@ export class Observer {
     if (container === undefined || !this.#events.active) return { following: undefined, unfollow() {} }
     // With several runs in one container nobody can tell whose line it is.
     const activationId = run.action.limits.concurrency === 1 ? run.activationId : undefined
-    const listener = ({ stream, line }: LogLine) =>
+    const following = container.onLogLine(({ stream, line }: LogLine) =>
       this.#events.emit({
         type: 'activation.log',
         at: this.#clock.now(),
@@ -70,13 +68,13 @@ export class Observer {
         container: container.name,
         stream,
         line,
-      })
-    this.#listeners.set(container, listener)
+      }),
+    )
     const unfollow = () => {
-      const mayEnd = activationId === undefined ? proxy.active <= 1 : this.#listeners.get(container) === listener
-      if (mayEnd) container.onLogLine(undefined)
+      // Runs whose lines are shown never trail, so those that trail have nothing to show.
+      if (proxy.active - proxy.trailing <= 1) container.onLogLine(undefined)
     }
-    return { following: container.onLogLine(listener), unfollow }
+    return { following, unfollow }
   }
 
   /** An activation has its record, and its logs if it has any. */

@@ -333,7 +333,7 @@ export class ContainerPool {
       stemCell,
       clock: this.#services.clock,
       pauseGraceMs: this.#options.pauseGraceMs,
-      hooks: { gone: gone => this.#gone(gone), freed: () => this.#stir() },
+      hooks: { gone: gone => this.#gone(gone), freed: freed => this.#freed(freed) },
     })
     this.#slots.add(proxy)
     return proxy
@@ -379,6 +379,10 @@ export class ContainerPool {
       this.#replacement = undefined
       this.#stir()
     }, REPLACE_MS)
+  }
+
+  #freed(proxy: ContainerProxy): void {
+    if (this.#buffer.size > 0 || this.#held.has(proxy)) this.#stir()
   }
 
   /** Serves who waits, and keeps stem cells, in a turn of its own. */

@@ -69,7 +69,7 @@ function tenantOf({ store }: ManageDeps, args: JsonObject, user: string): string
   return given || (store.subjects.identityByNamespace(user)?.authkey.uuid ?? user)
 }
 
-const messageOf = (error: unknown): string | undefined => {
+const refusalOf = (error: unknown): string | undefined => {
   if (error instanceof DocumentRefused) return error.message
   return error instanceof GatewayRefusal ? say.gatewayRefused(error.status, error.message) : undefined
 }
@@ -79,7 +79,7 @@ async function within<T>(prefix: (detail: string) => string, run: () => Promise<
   try {
     return await run()
   } catch (error) {
-    const message = messageOf(error)
+    const message = refusalOf(error)
     if (message === undefined) throw error
     throw new RequestRefused(prefix(message), { cause: error })
   }

@@ -29,6 +29,8 @@ export interface TestEngine {
   readonly clock: FakeClock
   readonly factory: FakeFactory
   readonly events: WhiskEvent[]
+  /** From now on `events` has what happens; returns the end of that. */
+  listen(): () => void
   /** The lines of the server's log. */
   readonly lines: string[]
   readonly throttler: ReturnType<typeof createThrottler>
@@ -62,7 +64,8 @@ export function testEngine(options: TestEngineOptions = {}): TestEngine {
   const throttler = createThrottler(clock, limits)
   const bus = new EventBus()
   const events: WhiskEvent[] = []
-  if (!options.unheard) bus.subscribe(event => events.push(event))
+  const listen = () => bus.subscribe(event => events.push(event))
+  if (!options.unheard) listen()
   const engine = createInvoker(
     {
       store,
@@ -103,6 +106,7 @@ export function testEngine(options: TestEngineOptions = {}): TestEngine {
     clock,
     factory,
     events,
+    listen,
     lines,
     throttler,
     put: (...entities) => {

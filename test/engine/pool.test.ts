@@ -168,6 +168,26 @@ describe('a run whose logs are on their way', () => {
     expect(factory.made).toHaveLength(1)
   })
 
+  it('does not keep the next one from ending its listening', async () => {
+    const test = await lateLogs()
+    const { run, invoke, engine, events, listen, container, logs } = test
+    if (container === undefined) throw new Error('no container')
+    // The logs of both are there in the same turn.
+    container.logs = () => logs.opened.then(() => ({ lines: [], failed: false }))
+    await run('guest/hello')
+    const unlisten = listen()
+    const shown = invoke('guest/hello')
+    await shown.done
+    unlisten()
+    logs.open()
+    await eventually(() => engine.status().running === 0)
+    events.length = 0
+    listen()
+    container.write('stdout', 'of nobody')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(events).toEqual([])
+  })
+
   it('keeps a container that goes with it', async () => {
     const { run, invoke, factory, container, clock } = await lateLogs()
     factory.onRun = () => ({ status: 502, body: '{"error":"bad"}' })
